@@ -1,0 +1,96 @@
+"""The one contract between the server and a framework. The core knows no framework, only this.
+
+Implemented by ``django_prodserve.adapter``, ``flask_prodserve.adapter`` and, for any WSGI app, ``prodserve.cli.module``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+@dataclass(frozen=True)
+class StaticRoot:
+    """One URL prefix whose files the server answers by itself.
+
+    Either ``directory`` (looked into at run time: files may come and go) or ``files`` (relative name -> absolute
+    path, for finders that gather files from many places) is given; names use ``/`` and have no leading slash.
+    """
+
+    url_prefix: str
+    """Begins and ends with ``/``, percent-decoded."""
+    directory: str | None = None
+    files: Mapping[str, str] | None = None
+    immutable: frozenset[str] = frozenset()
+    """Relative names that carry a hash of their content: cached for ever by clients."""
+    max_age_s: int | None = None
+    """``Cache-Control: max-age`` of the others; ``None``: ``no-cache``, each use is revalidated."""
+    source: str = ""
+    """Where it was configured, for the banner: ``STATIC_ROOT``, ``blueprint admin`` …"""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Something missing or risky, with the line that mends it. Shown in the banner and by ``--check-config``."""
+
+    what: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the banner says of the project."""
+
+    framework: str
+    """``Django 5.2.19``, ``Flask 3.1.3``, ``WSGI``."""
+    app: str
+    """What is served: ``mysite.wsgi.application``, ``hello:create_app()``."""
+    lines: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    """Further lines, label and text: ``("settings", "mysite.settings (DEBUG=True)")``."""
+    advice: Sequence[Advice] = field(default_factory=tuple)
+
+
+class Adapter(Protocol):
+    """Implemented once per framework.
+
+    ``settings``, ``debug``, ``thread_reasons`` and ``facts`` are called in the first process, before the choice of the
+    execution model; all of it but ``thread_reasons`` again in each generation process, in this order.
+    """
+
+    def settings(self) -> Mapping[str, object]:
+        """The framework's own configuration of prodserve: ``settings.PRODSERVE``, ``app.config["PRODSERVE"]``."""
+
+    def debug(self) -> bool:
+        """Whether the framework's debug mode is on: then only loopback addresses are served."""
+
+    def thread_reasons(self) -> Sequence[str]:
+        """What in this project blocks or breaks greenlets (``SQLite``, ``async view shop.views.feed``). Empty: nothing.
+
+        The first process ends after it (``execve``), so it may import the project's URL map or app."""
+
+    def facts(self) -> Facts:
+        """For the banner. Cheap: imports nothing that is not loaded."""
+
+    def load(self) -> WSGIApp:
+        """Import the application, once a generation. Its own exceptions pass through."""
+
+    def static_roots(self) -> Sequence[StaticRoot]:
+        """Called after ``load``."""
+
+    def before_fork(self) -> None:
+        """In the generation, after ``load`` and before the first fork: close connections and pools."""
+
+    def worker_started(self) -> None:
+        """In the worker after the fork, before the first request."""
+
+    def slot_idle(self) -> None:
+        """On a slot that has been idle for a while: close what is too old (``close_old_connections``)."""
+
+    def slot_interrupted(self) -> None:
+        """On a slot whose request was interrupted: drop its connections before it is used again."""
+
+    def worker_stopping(self) -> None:
+        """In the worker, after the last request: the last chance to close connections."""
