@@ -1,0 +1,1 @@
+"""What answers a request: static files inside the loop, the WSGI application on a slot."""

@@ -1,0 +1,1 @@
+"""The generation and worker processes: where the application lives."""

@@ -1,0 +1,1 @@
+"""Django plug-in: list it in INSTALLED_APPS, then ``python manage.py prodserve``."""
