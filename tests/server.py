@@ -4,7 +4,8 @@
 process of it is left behind. Its log (stdout and stderr in one) is printed at the end: pytest shows that of a failing
 test only. Nothing here knows prodserve; peers are started the same way.
 
-    with running([sys.executable, "manage.py", "prodserve", f"127.0.0.1:{(port := free_port())}"], port, cwd=site) as server:
+    port = free_port()
+    with running([sys.executable, "manage.py", "prodserve", f"127.0.0.1:{port}"], port, cwd=site) as server:
         assert httpx.get(server.url + "/").status_code == 200
 """
 
@@ -98,11 +99,11 @@ class Server:
         """All its living processes, the first one included."""
         return processes_with(self._mark)
 
-    def signal(self, number: int) -> None:
+    def send(self, number: int) -> None:
         """Send a signal to the first process, as an init system does."""
         self.process.send_signal(number)
 
-    def signal_group(self, number: int) -> None:
+    def send_to_group(self, number: int) -> None:
         """Send a signal to all its processes, as a terminal does for Ctrl-C."""
         os.killpg(self.process.pid, number)
 
@@ -112,7 +113,7 @@ class Server:
 
     def stop(self, number: int = signal.SIGTERM, timeout_s: float = 30.0) -> int:
         """Signal the first process and return its exit code."""
-        self.signal(number)
+        self.send(number)
         return self.wait(timeout_s)
 
 
