@@ -1,0 +1,141 @@
+"""Addresses that the server listens on, as users type them: ``8000``, ``0:8000``, ``[::1]:8000``, ``unix:/run/app.sock``, ``fd://3``.
+
+A superset of what Django's ``runserver`` takes. Text goes in, a ``Bind`` comes out; nothing is resolved or bound
+here. ``str(bind)`` gives a text that parses to the same ``Bind`` again.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass
+from typing import Literal
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8000
+
+_TCP = re.compile(
+    r"(?:(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|(?P<host>[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?)):)?(?P<port>\d+)",
+    re.ASCII,
+)
+_NUMBERS = re.compile(r"[0-9.]+")
+
+
+@dataclass(frozen=True)
+class Bind:
+    """One address to listen on. Which of the fields count is told by ``kind``."""
+
+    kind: Literal["tcp", "unix", "fd"]
+    host: str = ""
+    port: int = 0
+    """0: the system chooses a free port."""
+    path: str = ""
+    fd: int = -1
+
+    def __str__(self) -> str:
+        """The canonical text, as it may be typed after ``--bind``."""
+        if self.kind == "unix":
+            return f"unix:{self.path}"
+        if self.kind == "fd":
+            return f"fd://{self.fd}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """What a browser would open; for sockets without a URL the canonical text."""
+        return f"http://{self}" if self.kind == "tcp" else str(self)
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can connect. An inherited descriptor may be anything, so it does not count."""
+        if self.kind != "tcp":
+            return self.kind == "unix"
+        if self.host == "localhost" or self.host.endswith(".localhost"):
+            return True
+        try:
+            return ipaddress.ip_address(self.host.partition("%")[0]).is_loopback
+        except ValueError:
+            return False
+
+
+DEFAULT_BIND = Bind("tcp", DEFAULT_HOST, DEFAULT_PORT)
+
+
+def parse_bind(value: object) -> Bind:
+    """Read one address; ``ValueError`` says what is wrong with it and what to type instead."""
+    if isinstance(value, Bind):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not an address, such as '127.0.0.1:8000'")
+    text = value.strip()
+    if text.startswith("unix:"):
+        return _unix(text)
+    if text.startswith("fd:"):
+        return _descriptor(text)
+    return _tcp(text)
+
+
+def _unix(text: str) -> Bind:
+    path = text.removeprefix("unix:")
+    if path.startswith("//"):
+        path = path[2:]
+    if not path or path.endswith("/"):
+        raise ValueError(f"{text!r} names no socket file, as 'unix:/run/app.sock' does")
+    return Bind("unix", path=path)
+
+
+def _descriptor(text: str) -> Bind:
+    number = text.removeprefix("fd:").removeprefix("//")
+    if not (number.isascii() and number.isdigit()):
+        raise ValueError(f"{text!r} names no descriptor, as 'fd://3' does")
+    return Bind("fd", fd=int(number))
+
+
+def _tcp(text: str) -> Bind:
+    match = _TCP.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not an address{_likely(text)}")
+    port = int(match["port"]) if len(match["port"]) < 9 else 65536
+    if port > 65535:
+        raise ValueError(f"port {match['port']} does not exist; ports go from 0 (any free one) to 65535")
+    if match["v6"] is not None:
+        try:
+            ipaddress.IPv6Address(match["v6"].partition("%")[0])
+        except ValueError:
+            raise ValueError(f"[{match['v6']}] is not an IPv6 address") from None
+        return Bind("tcp", match["v6"].lower(), port)
+    host = match["host"]
+    return Bind("tcp", DEFAULT_HOST if host is None else _host(host), port)
+
+
+def _host(host: str) -> str:
+    """A name stays as it is; numbers become the four of an IPv4 address (``0`` is ``0.0.0.0``, as runserver has it)."""
+    if not _NUMBERS.fullmatch(host):
+        return host.lower()
+    if any(part != "0" and part.startswith("0") for part in host.split(".")):
+        raise ValueError(f"{host} is not an IPv4 address: a number with a leading zero can be read in two ways")
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        raise ValueError(f"{host} is not an IPv4 address") from None
+
+
+def _likely(text: str) -> str:
+    """What was probably meant, from the mistakes that other servers' habits lead to."""
+    for scheme in ("http://", "tcp://"):
+        if text.startswith(scheme):
+            return f"; without the scheme: '{text.removeprefix(scheme).rstrip('/')}'"
+    if text.startswith("https://"):
+        return "; TLS is not served, put a proxy in front: '127.0.0.1:8000'"
+    if re.fullmatch(r"[:*]:?\d+", text):
+        return f"; for all addresses: '0:{text.lstrip('*:')}'"
+    if text.startswith("/"):
+        return f"; for a socket file: 'unix:{text}'"
+    if text.count(":") > 1 and "[" not in text:
+        return "; IPv6 addresses stand in brackets: '[::1]:8000'"
+    if text and ":" not in text:
+        return f"; with its port: '{text}:{DEFAULT_PORT}'"
+    return ", such as '8000', '0:8000', '[::1]:8000', 'unix:/run/app.sock' or 'fd://3'"

@@ -1,0 +1,189 @@
+"""The kinds of value that a setting can have, each with its one parser and its one way to be shown.
+
+A parser takes what was typed (text from a command line or an environment variable) or what stands in a
+framework's settings (text or the typed value) and returns the typed value, or raises ``ValueError`` with a
+sentence for the user. Nothing else in the server converts settings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .addresses import parse_bind
+
+YEAR_S = 31_536_000.0
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE | re.ASCII)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|min|h)?", re.ASCII)
+_UNIT_S = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_UNIT_BYTES = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How values of one kind are read, shown, and named in help."""
+
+    parse: Callable[[object], Any]
+    metavar: str
+    show: Callable[[Any], str] = str
+    many: bool = False
+    """A tuple of values: the option may be repeated, a variable separates them by commas, a setting is a list."""
+    boolean: bool = False
+    """The option is ``--name`` and ``--no-name``, without a value."""
+
+    def read(self, value: object) -> Any:
+        """The typed value, or ``ValueError``; for ``many`` a tuple of them."""
+        if not self.many:
+            return self.parse(value)
+        if isinstance(value, str):
+            parts: list[object] = [part.strip() for part in value.split(",") if part.strip()]
+        elif isinstance(value, list | tuple):
+            parts = list(value)
+        else:
+            parts = [value]
+        return tuple(self.parse(part) for part in parts)
+
+    def text(self, value: Any) -> str:
+        """The value as ``--explain`` and the settings page show it."""
+        if self.many:
+            return ", ".join(map(self.show, value)) or "none"
+        return self.show(value)
+
+
+def parse_size(value: object) -> int:
+    """Bytes: ``8190``, ``10M``, ``1.5G``, ``256 KiB``. K is 1024."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a size, such as 8190, 256K, 10M or 1G")
+    return int(float(match[1]) * _UNIT_BYTES[match[2].upper()]) if match[2] or "." in match[1] else int(match[1])
+
+
+def parse_seconds(value: object) -> float:
+    """Seconds: ``30``, ``1.5``, ``30s``, ``500ms``, ``2m``, ``1h``."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
+        return float(value)
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a time in seconds, such as 30, 1.5, 500ms or 2m")
+    return float(match[1]) * _UNIT_S[match[2]]
+
+
+def parse_boolean(value: object) -> bool:
+    """``True``/``False``, or true, yes, on, 1 and their opposites."""
+    if isinstance(value, bool):
+        return value
+    known = _BOOLEANS.get(str(value).strip().lower()) if isinstance(value, str | int) else None
+    if known is None:
+        raise ValueError(f"{value!r} is neither true nor false")
+    return known
+
+
+def parse_whole(value: object, low: int, high: int | None = None) -> int:
+    """A whole number from ``low`` to ``high``, both included."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        number = value
+    elif isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value.strip()):
+        number = int(value)
+    else:
+        raise ValueError(f"{value!r} is not a whole number")
+    if number < low or (high is not None and number > high):
+        raise ValueError(f"{number} is out of range: " + (f"at least {low}" if high is None else f"{low} to {high}"))
+    return number
+
+
+def parse_path(value: object) -> str:
+    """The path of a file or folder, as text; ``pathlib`` paths are taken too."""
+    text = value if isinstance(value, str) else getattr(value, "__fspath__", lambda: None)()
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
+        raise ValueError(f"{value!r} is not a path")
+    return text
+
+
+def parse_static(value: object) -> str:
+    """``/url/=/folder``: a URL prefix and the folder whose files are found under it."""
+    prefix, equals, folder = value.partition("=") if isinstance(value, str) else ("", "", "")
+    if not equals or not prefix.startswith("/") or not folder:
+        raise ValueError(f"{value!r} is not a static root, such as '/downloads/=/srv/downloads'")
+    return f"{prefix}={folder}"
+
+
+def show_size(value: int) -> str:
+    """The shortest exact form: ``1G``, ``256K``, ``8190``."""
+    for unit in ("G", "M", "K"):
+        if value and value % _UNIT_BYTES[unit] == 0:
+            return f"{value // _UNIT_BYTES[unit]}{unit}"
+    return str(value)
+
+
+def show_seconds(value: float) -> str:
+    """``75``, ``0.5``: without the unit, so that it may be typed again."""
+    return f"{value:g}" if value < 1e6 else f"{value:.0f}"
+
+
+def show_boolean(value: bool) -> str:
+    """``yes`` or ``no``."""
+    return "yes" if value else "no"
+
+
+def whole(low: int = 1, high: int | None = None, metavar: str = "N") -> Kind:
+    """A whole number within bounds."""
+    return Kind(lambda value: parse_whole(value, low, high), metavar)
+
+
+def size(low: int = 1) -> Kind:
+    """Bytes, at least ``low``."""
+
+    def parse(value: object) -> int:
+        number = parse_size(value)
+        if number < low:
+            raise ValueError(f"{number} bytes are too few: at least {low}")
+        return number
+
+    return Kind(parse, "SIZE", show_size)
+
+
+def seconds(low: float = 0.0) -> Kind:
+    """A time, at least ``low`` seconds and at most a year."""
+
+    def parse(value: object) -> float:
+        number = parse_seconds(value)
+        if not low <= number <= YEAR_S:
+            raise ValueError(f"{number:g} seconds are out of range: {low:g} to {YEAR_S:g}")
+        return number
+
+    return Kind(parse, "SECONDS", show_seconds)
+
+
+def choice(*names: str) -> Kind:
+    """One of a few words."""
+
+    def parse(value: object) -> str:
+        word = str(value).strip().lower()
+        if word not in names:
+            raise ValueError(f"{value!r} is none of {', '.join(names)}")
+        return word
+
+    return Kind(parse, "{" + ",".join(names) + "}")
+
+
+def optional(kind: Kind, absent: str) -> Kind:
+    """``kind``, or ``None``, which is typed and shown as the word ``absent``."""
+
+    def parse(value: object) -> Any:
+        if value is None or (isinstance(value, str) and value.strip().lower() == absent):
+            return None
+        return kind.parse(value)
+
+    return Kind(parse, kind.metavar, lambda value: absent if value is None else kind.show(value))
+
+
+SWITCH = Kind(parse_boolean, "", show_boolean, boolean=True)
+PATH = Kind(parse_path, "PATH")
+ADDRESSES = Kind(parse_bind, "ADDRESS", many=True)
+STATIC_ROOTS = Kind(parse_static, "/URL/=FOLDER", many=True)

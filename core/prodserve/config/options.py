@@ -1,0 +1,304 @@
+"""The settings of the server: one declaration each, and nothing about a setting is written down anywhere else.
+
+Each field of ``Config`` declares name, type and default; ``about(...)`` adds how it is read, what help says, the
+group in help, and whether a reload may change it. ``OPTIONS`` is the same as a table. From it come the command
+line (``arguments``), the keys of ``PRODSERVE`` in the framework's settings, the ``PRODSERVE_*`` variables
+(``resolve``), ``--explain`` (``explain``) and the page docs/settings.md (``page``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+from .addresses import DEFAULT_BIND, Bind
+from .kinds import ADDRESSES, PATH, STATIC_ROOTS, SWITCH, Kind, choice, optional, seconds, size, whole
+
+ADDRESS, PROCESSES, TIMES, LIMITS, LOGS, FILES = (
+    "addresses",
+    "processes and execution",
+    "timeouts, in seconds",
+    "limits",
+    "logs",
+    "static files and safety",
+)
+
+
+def about(group: str, kind: Kind, help: str, *, reload: bool = False) -> dict[str, Any]:
+    """What a field of ``Config`` says of itself besides name, type and default."""
+    return {"group": group, "kind": kind, "help": help, "reload": reload}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """All settings, parsed. ``None`` stands for "decided by the server", as each help text says."""
+
+    bind: tuple[Bind, ...] = field(
+        default=(DEFAULT_BIND,),
+        metadata=about(
+            ADDRESS,
+            ADDRESSES,
+            "Listen on this address: 8000, 0:8000 (every IPv4 address), [::]:8000 (every IPv6 address), "
+            "app.local:8000, unix:/run/app.sock, or fd://3 for a socket that systemd passes. May be repeated. "
+            "Port 0 picks a free one.",
+        ),
+    )
+    backlog: int = field(
+        default=2048,
+        metadata=about(ADDRESS, whole(1, 65535), "Connections that the system keeps waiting until a worker accepts."),
+    )
+    workers: int | None = field(
+        default=None,
+        metadata=about(
+            PROCESSES,
+            optional(whole(1, 1024), "auto"),
+            "Worker processes. auto: one for each CPU that this container may use (affinity mask and cgroup quota, "
+            "not the machine's cores).",
+        ),
+    )
+    worker_model: str = field(
+        default="auto",
+        metadata=about(
+            PROCESSES,
+            choice("auto", "greenlets", "threads"),
+            "How application code runs. greenlets: thousands of waiting requests cost little, but every driver must "
+            "cooperate. threads: everything works. auto looks at the project and says in the banner what it chose "
+            "and why.",
+        ),
+    )
+    slots: int | None = field(
+        default=None,
+        metadata=about(
+            PROCESSES,
+            optional(whole(1, 100_000), "auto"),
+            "Requests that application code handles at the same time, in each worker. auto: 100 greenlets or 8 "
+            "threads. Workers times slots is also the most database connections that can be open.",
+            reload=True,
+        ),
+    )
+    queue_size: int = field(
+        default=1024,
+        metadata=about(
+            PROCESSES,
+            whole(0, 1_000_000),
+            "Requests that wait for a free slot, in each worker. More are answered with 503 and Retry-After at once.",
+            reload=True,
+        ),
+    )
+    worker_connections: int | None = field(
+        default=None,
+        metadata=about(
+            PROCESSES,
+            optional(whole(1, 10_000_000), "auto"),
+            "Open connections in each worker; idle ones cost little. auto: as many as the limit of open files allows.",
+            reload=True,
+        ),
+    )
+    poller: str = field(
+        default="auto",
+        metadata=about(
+            PROCESSES,
+            choice("auto", "epoll", "watchers"),
+            "How a worker waits for its connections. auto: epoll where the system has it, else one gevent watcher "
+            "for each connection.",
+            reload=True,
+        ),
+    )
+    pid: str | None = field(
+        default=None,
+        metadata=about(
+            PROCESSES, optional(PATH, "none"), "Write the process id of the supervisor, the one to signal, here."
+        ),
+    )
+    keep_alive: float = field(
+        default=75.0,
+        metadata=about(
+            TIMES,
+            seconds(),
+            "How long a connection may be idle between two requests. Behind a load balancer: longer than its own "
+            "idle timeout. 0 closes after each response.",
+            reload=True,
+        ),
+    )
+    head_timeout: float = field(
+        default=30.0,
+        metadata=about(TIMES, seconds(0.1), "The whole head of a request must arrive within it.", reload=True),
+    )
+    body_timeout: float = field(
+        default=60.0,
+        metadata=about(TIMES, seconds(0.1), "The longest pause while the body of a request arrives.", reload=True),
+    )
+    write_timeout: float = field(
+        default=60.0,
+        metadata=about(TIMES, seconds(0.1), "The longest time in which a client takes nothing we send.", reload=True),
+    )
+    graceful_timeout: float = field(
+        default=30.0,
+        metadata=about(TIMES, seconds(), "After a stop or reload, running requests get so long to finish."),
+    )
+    hang_timeout: float = field(
+        default=30.0,
+        metadata=about(
+            TIMES,
+            seconds(),
+            "A worker whose event loop shows no life for so long is replaced; where it hangs goes to the error log. "
+            "0: never. A slow request alone does not count as hanging.",
+        ),
+    )
+    limit_request_line: int = field(
+        default=8190,
+        metadata=about(LIMITS, size(64), "Longest request line, in bytes; beyond: 414.", reload=True),
+    )
+    limit_request_fields: int = field(
+        default=100,
+        metadata=about(LIMITS, whole(1, 32_768), "Most header fields of a request; beyond: 431.", reload=True),
+    )
+    limit_request_field_size: int = field(
+        default=8190,
+        metadata=about(LIMITS, size(64), "Longest header field, in bytes; beyond: 431.", reload=True),
+    )
+    limit_request_head: int = field(
+        default=65536,
+        metadata=about(LIMITS, size(256), "Largest request head, all of it, in bytes; beyond: 431.", reload=True),
+    )
+    limit_request_body: int = field(
+        default=1024**3,
+        metadata=about(LIMITS, size(0), "Largest request body, such as 10M or 1G; beyond: 413.", reload=True),
+    )
+    body_memory: int = field(
+        default=256 * 1024,
+        metadata=about(
+            LIMITS, size(0), "A request body is kept in memory up to here, then in a temporary file.", reload=True
+        ),
+    )
+    temp_dir: str | None = field(
+        default=None,
+        metadata=about(
+            LIMITS,
+            optional(PATH, "auto"),
+            "Folder of those temporary files. auto: the system's, as TMPDIR names it.",
+            reload=True,
+        ),
+    )
+    access_logfile: str = field(
+        default="-",
+        metadata=about(
+            LOGS, PATH, 'One line for each request goes to this file; "-": standard output, "none": nowhere.'
+        ),
+    )
+    error_logfile: str = field(
+        default="-",
+        metadata=about(LOGS, PATH, 'Start-up messages, warnings and errors go to this file; "-": standard error.'),
+    )
+    log_level: str = field(
+        default="info",
+        metadata=about(LOGS, choice("debug", "info", "warning", "error"), "The least severe messages that are logged."),
+    )
+    static: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            FILES,
+            STATIC_ROOTS,
+            "Serve the files of a folder under a URL prefix, besides the framework's own static files: "
+            "/downloads/=/srv/downloads. May be repeated.",
+            reload=True,
+        ),
+    )
+    serve_static: bool = field(
+        default=True,
+        metadata=about(
+            FILES,
+            SWITCH,
+            "Serve the framework's static files from the event loop, without running application code. "
+            "--no-serve-static leaves them to the application.",
+            reload=True,
+        ),
+    )
+    allow_debug: bool = field(
+        default=False,
+        metadata=about(
+            FILES,
+            SWITCH,
+            "Serve a project in debug mode on an address that others can reach. Its error pages show source and "
+            "settings to everybody.",
+        ),
+    )
+
+    def to_plain(self) -> dict[str, object]:
+        """As JSON has it: numbers, texts, booleans, lists of texts."""
+        plain: dict[str, object] = {}
+        for option in OPTIONS:
+            value = getattr(self, option.name)
+            plain[option.name] = [str(item) for item in value] if option.kind.many else value
+        return plain
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, object]) -> Config:
+        """The inverse of ``to_plain``; ``ValueError`` or ``TypeError`` where it isn't one."""
+        return cls(**{name: OPTION[name].kind.read(value) for name, value in plain.items()})
+
+
+@dataclass(frozen=True)
+class Option:
+    """One row of the table: a setting as command lines, variables and pages see it."""
+
+    name: str
+    kind: Kind
+    default: Any
+    help: str
+    group: str
+    reload: bool
+    """A reload (SIGHUP) takes a new value over from variables and the framework's settings; else a restart does."""
+
+    @property
+    def flag(self) -> str:
+        """``--keep-alive``."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """``PRODSERVE_KEEP_ALIVE``."""
+        return VARIABLE_PREFIX + self.name.upper()
+
+    @property
+    def key(self) -> str:
+        """``KEEP_ALIVE``, in the framework's settings."""
+        return self.name.upper()
+
+    @property
+    def default_text(self) -> str:
+        """The default as it is shown."""
+        return self.kind.text(self.default)
+
+
+@dataclass(frozen=True)
+class Action:
+    """An option that prints something and ends the program: no setting."""
+
+    name: str
+    help: str
+
+    @property
+    def flag(self) -> str:
+        """``--check-config``."""
+        return "--" + self.name.replace("_", "-")
+
+
+VARIABLE_PREFIX = "PRODSERVE_"
+POSITIONAL = "addrport"
+POSITIONAL_HELP = "Where to listen: 8000, 0:8000, [::1]:8000, unix:/run/app.sock … As the first --bind."
+ACTIONS = (
+    Action("check_config", "Check the configuration and load the application, print what is found, and exit."),
+    Action("explain", "Print every setting, its value and where it comes from, and exit."),
+)
+
+
+def _option(declared: Any) -> Option:
+    if declared.default is MISSING:
+        raise TypeError(f"{declared.name} has no default")
+    return Option(name=declared.name, default=declared.default, **declared.metadata)
+
+
+OPTIONS: tuple[Option, ...] = tuple(map(_option, fields(Config)))
+OPTION: dict[str, Option] = {option.name: option for option in OPTIONS}
