@@ -1,4 +1,4 @@
-"""Addresses that the server listens on, as users type them: ``8000``, ``0:8000``, ``[::1]:8000``, ``unix:/run/app.sock``, ``fd://3``.
+"""Addresses that the server listens on, as users type them: ``0:8000``, ``[::1]:8000``, ``unix:/run/app.sock``.
 
 A superset of what Django's ``runserver`` takes. Text goes in, a ``Bind`` comes out; nothing is resolved or bound
 here. ``str(bind)`` gives a text that parses to the same ``Bind`` again.
@@ -20,6 +20,17 @@ _TCP = re.compile(
     re.ASCII,
 )
 _NUMBERS = re.compile(r"[0-9.]+")
+_HABITS = tuple(
+    (re.compile(pattern), hint)
+    for pattern, hint in (
+        (r"https://.*", "; TLS is not served here: put a proxy in front of '127.0.0.1:8000'"),
+        (r"(?:http|tcp)://([^/]*)/*", r"; without the scheme: '\1'"),
+        (r"(?:\*|):(\d+)", r"; for every IPv4 address: '0:\1'"),
+        (r"(/.*)", r"; for a socket file: 'unix:\1'"),
+        (r"([0-9A-Fa-f:]*:[0-9A-Fa-f:]*):(\d+)", r"; an IPv6 address stands in brackets: '[\1]:\2'"),
+        (r"([^:/]+|\[.*\])", rf"; with a port: '\1:{DEFAULT_PORT}'"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -125,17 +136,8 @@ def _host(host: str) -> str:
 
 def _likely(text: str) -> str:
     """What was probably meant, from the mistakes that other servers' habits lead to."""
-    for scheme in ("http://", "tcp://"):
-        if text.startswith(scheme):
-            return f"; without the scheme: '{text.removeprefix(scheme).rstrip('/')}'"
-    if text.startswith("https://"):
-        return "; TLS is not served, put a proxy in front: '127.0.0.1:8000'"
-    if re.fullmatch(r"[:*]:?\d+", text):
-        return f"; for all addresses: '0:{text.lstrip('*:')}'"
-    if text.startswith("/"):
-        return f"; for a socket file: 'unix:{text}'"
-    if text.count(":") > 1 and "[" not in text:
-        return "; IPv6 addresses stand in brackets: '[::1]:8000'"
-    if text and ":" not in text:
-        return f"; with its port: '{text}:{DEFAULT_PORT}'"
+    for pattern, hint in _HABITS:
+        match = pattern.fullmatch(text)
+        if match is not None:
+            return match.expand(hint)
     return ", such as '8000', '0:8000', '[::1]:8000', 'unix:/run/app.sock' or 'fd://3'"

@@ -36,7 +36,7 @@ class Kind:
     """The option is ``--name`` and ``--no-name``, without a value."""
 
     def read(self, value: object) -> Any:
-        """The typed value, or ``ValueError``; for ``many`` a tuple of them."""
+        """The typed value, or ``ValueError``; for ``many`` a tuple of them, or what is wrong with each."""
         if not self.many:
             return self.parse(value)
         if isinstance(value, str):
@@ -45,7 +45,15 @@ class Kind:
             parts = list(value)
         else:
             parts = [value]
-        return tuple(self.parse(part) for part in parts)
+        values, wrong = [], []
+        for part in parts:
+            try:
+                values.append(self.parse(part))
+            except ValueError as error:
+                wrong.append(str(error))
+        if wrong:
+            raise ValueError("; and ".join(wrong))
+        return tuple(values)
 
     def text(self, value: Any) -> str:
         """The value as ``--explain`` and the settings page show it."""
