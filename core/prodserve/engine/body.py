@@ -1,0 +1,72 @@
+"""Bodies of requests, collected by the loop before a slot is taken: the app never waits for a slow client.
+
+Up to a limit in memory, beyond it in a temporary file without a name.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import IO
+
+from ..errors import ContentTooLarge
+from ..h1.chunked import ChunkedReader
+
+
+class Body:
+    """Collects one body, by length or chunked. ``feed`` it until it is ``complete``."""
+
+    __slots__ = ("_chunked", "_expected", "_file", "_limit", "_memory", "_temp_dir", "complete", "length")
+
+    def __init__(
+        self,
+        expected: int | None,
+        check_trailers: Callable[[Sequence[bytes]], None],
+        *,
+        limit_bytes: int,
+        memory_bytes: int,
+        temp_dir: str | None,
+    ) -> None:
+        """``expected`` is the Content-Length; None: chunked."""
+        self._expected = expected
+        self._chunked = ChunkedReader(check_trailers) if expected is None else None
+        self._limit = limit_bytes
+        self._memory = memory_bytes
+        self._temp_dir = temp_dir
+        self._file: IO[bytes] = io.BytesIO()
+        self.length = 0
+        self.complete = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Take what belongs to the body; gives back what does not, or not yet. Raises a ``ProtocolError``, ``OSError``."""
+        if self._chunked is not None:
+            payload, used = self._chunked.feed(data)
+            for piece in payload:
+                self._keep(piece)
+            self.complete = self._chunked.done
+            return data[used:]
+        assert self._expected is not None
+        missing = self._expected - self.length
+        self._keep(data if len(data) <= missing else data[:missing])
+        self.complete = self.length == self._expected
+        return data[missing:]
+
+    def _keep(self, piece: bytes) -> None:
+        self.length += len(piece)
+        if self.length > self._limit:
+            raise ContentTooLarge("body")
+        if self.length > self._memory and isinstance(self._file, io.BytesIO):
+            spool = tempfile.TemporaryFile(dir=self._temp_dir, prefix="prodserve-")  # noqa: SIM115  # outlives this call
+            spool.write(self._file.getbuffer())
+            self._file = spool
+        self._file.write(piece)
+
+    def take(self) -> IO[bytes]:
+        """The whole body as a seekable file at its beginning; it now belongs to the caller."""
+        self._file.seek(0)
+        return self._file
+
+    def discard(self) -> None:
+        """Free what was collected."""
+        self._file.close()

@@ -1,0 +1,517 @@
+"""One client connection speaking HTTP/1.x: reads requests, has them answered one after another, writes the answers.
+
+Its life is the table below. It owns a descriptor, no socket object; while it is idle it owns no buffer, parser, greenlet or
+timer. Everything here runs in the loop (the hub); application code reaches it only through ``engine.slots``.
+
+| state | waits for | leaves when |
+| --- | --- | --- |
+| IDLE | the first byte of a request | it comes; keep-alive time is over |
+| HEAD | the rest of a head | it is whole, wrong, or late |
+| BODY | the rest of a body | it is whole, wrong, too large, or late |
+| RUNNING | whoever makes the response | its last byte is handed over |
+| SENDING | the client to read the rest | all is written, or it does not read |
+| LINGER | the client to close, what it sends is thrown away (RFC 9112 §9.6) | it closes, or time is over |
+| CLOSED | nothing | |
+"""
+
+from __future__ import annotations
+
+import os
+from _socket import socket as raw_socket
+from collections import deque
+from errno import ECONNRESET, EPIPE
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ClientGone, HeadTooLarge, Overloaded, ProtocolError, RequestTimeout
+from ..h1.head import Fields, RequestLine
+from ..http.answer import Answer, plain_answer
+from ..http.segments import FileSlice, Segment
+from .body import Body
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+IDLE, HEAD, BODY, RUNNING, SENDING, LINGER, CLOSED = range(7)
+
+READ_BYTES = 65536
+TURN_BYTES = 1 << 20
+"""What one connection may read of a body or write of a response before the others get their turn."""
+LINGER_S = 5
+LINGER_BYTES = 1 << 20
+NEVER = float("inf")
+
+KEEP_11, KEEP_10, CLOSE = range(3)
+"""How a response ends its head: silence, ``Connection: keep-alive``, ``Connection: close``. Index of ``Engine.endings``."""
+
+read = os.read
+write = os.write
+
+
+class Connection:
+    """One client."""
+
+    __slots__ = (
+        "ahead",
+        "backlog",
+        "base",
+        "body",
+        "buffer",
+        "deadline",
+        "engine",
+        "fd",
+        "fields",
+        "final",
+        "host",
+        "keep",
+        "line",
+        "more",
+        "out",
+        "port",
+        "scanned",
+        "seen",
+        "sent",
+        "started",
+        "state",
+        "status",
+        "taken",
+        "waiter",
+    )
+
+    def __init__(self, engine: Engine, fd: int, host: str, port: int, base: dict[str, Any]) -> None:
+        self.engine = engine
+        self.fd = fd
+        self.host = host
+        self.port = port
+        self.base = base
+        self.state = IDLE
+        self.deadline: float = engine.head_deadline
+        self.buffer = b""
+        self.scanned = 0
+        self.more = False
+        """There may be unread bytes in the kernel, and no event will tell."""
+        self.line: RequestLine | None = None
+        self.fields: Fields | None = None
+        self.seen: bytes | None = None
+        """The bytes of ``fields`` as they came, where a repetition of them needs no reading."""
+        self.body: Body | None = None
+        self.out: deque[Segment] | None = None
+        self.backlog = 0
+        self.final = False
+        self.keep = False
+        self.status = 0
+        self.sent = 0
+        self.started = 0.0
+        self.waiter: Any = None
+        """The slot that waits until the client has read more."""
+        self.ahead = 0
+        """Bytes that a slot's thread has handed over, and (``taken``) those of them that have arrived here."""
+        self.taken = 0
+
+    # Reading
+
+    def readable(self) -> None:
+        """The descriptor has something to read, or its end."""
+        state = self.state
+        if state == RUNNING or state == SENDING:
+            self.more = True  # one request at a time; the kernel keeps the rest
+            return
+        try:
+            data = read(self.fd, READ_BYTES)
+        except BlockingIOError:
+            self.more = False
+            return
+        except OSError:
+            data = b""
+        if len(data) == READ_BYTES:
+            self.more = True
+            self.engine.resume(self)
+        if not data:
+            self.ended()
+        elif state <= HEAD:
+            seen = self.seen
+            # HOT: benchmarks hello: a head that repeats the last one but for its request line
+            if seen is not None and data.endswith(seen) and not self.buffer:
+                line = self.engine.heads.lines.get(data[: -len(seen)])
+                if line is not None and line.plain:
+                    fields = self.fields
+                    environ = fields.environ.copy()  # type: ignore[union-attr]
+                    environ.update(line.environ)
+                    self.dispatch(line, fields, environ)  # type: ignore[arg-type]  # switch
+                    return
+            self.buffer = self.buffer + data if self.buffer else data
+            self.proceed()  # switch
+        elif state == BODY:
+            self.buffer = self.buffer + data if self.buffer else data
+            self.proceed()  # switch
+        else:
+            self.linger_read(len(data))
+
+    def ended(self) -> None:
+        """The client sends no more."""
+        if self.state == BODY and self.line is not None:
+            self.engine.note(self, self.line.log, 400)
+        self.close()
+
+    def resume(self) -> None:
+        """Go on with what is in the buffer, or unread in the kernel."""
+        if self.state in (RUNNING, SENDING, CLOSED):
+            return
+        if self.buffer and self.state != LINGER:
+            self.proceed()  # switch
+        if self.more and self.state not in (RUNNING, SENDING, CLOSED):
+            self.more = False
+            self.engine.poller.rearm(self.fd)
+            self.readable()  # switch
+
+    def proceed(self) -> None:
+        """Take the next step with the bytes in the buffer."""
+        try:
+            if self.state == BODY:
+                self.collect()  # switch
+            else:
+                self.read_head()  # switch
+        except ProtocolError as error:
+            self.refuse(error)
+
+    def read_head(self) -> None:
+        """Read a head if it is whole, and begin its request."""
+        engine = self.engine
+        data = self.buffer
+        end = data.find(b"\r\n\r\n", self.scanned - 3 if self.scanned > 3 else 0)
+        if data[:2] == b"\r\n":  # one empty line before a request is ignored (RFC 9112 §2.2)
+            if len(data) < 4:
+                end = -1
+            else:
+                data = data[2:]
+                end = data.find(b"\r\n\r\n")
+        if end < 0:
+            engine.heads.check_part(data, self.scanned)
+            self.scanned = len(data)
+            if self.state == IDLE:
+                self.state = HEAD
+                self.deadline = engine.head_deadline
+            return
+        if end > engine.limits.head_bytes:
+            raise HeadTooLarge("head")
+        self.buffer = data[end + 4 :]
+        self.scanned = 0
+        self.seen = None
+        line, fields = engine.heads.read(data, end, self.base)
+        self.line = line
+        self.fields = fields
+        if fields.chunked or fields.length:
+            self.seen = None
+            self.body = engine.make_body(None if fields.chunked else fields.length)
+            self.state = BODY
+            self.deadline = engine.body_deadline
+            self.collect()  # switch
+            if fields.expect_continue and self.state == BODY and not self.body.length and not self.buffer:
+                self.send_continue()
+            return
+        environ = fields.environ
+        if line.plain and fields.plain:
+            self.seen = data[data.find(b"\r\n") : end + 4]
+            environ = environ.copy()
+        environ.update(line.environ)
+        self.dispatch(line, fields, environ)  # switch
+
+    def send_continue(self) -> None:
+        """Ask for the body (RFC 9110 §10.1.1)."""
+        try:
+            if write(self.fd, b"HTTP/1.1 100 Continue\r\n\r\n") != 25:
+                self.abort()
+        except OSError:
+            self.abort()
+
+    def collect(self) -> None:
+        """Feed the body with the buffer; dispatch when it is whole."""
+        engine = self.engine
+        body = self.body
+        assert body is not None and self.line is not None and self.fields is not None
+        try:
+            self.buffer = body.feed(self.buffer)
+        except OSError as error:  # no room for the temporary file
+            engine.log.error(f"a request body could not be stored: {error}")
+            raise Overloaded("no room for a body") from None
+        self.deadline = engine.body_deadline
+        if not body.complete:
+            return
+        self.body = None
+        environ = self.fields.environ
+        environ.update(self.line.environ)
+        environ["wsgi.input"] = body.take()
+        environ["CONTENT_LENGTH"] = str(body.length)
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        self.dispatch(self.line, self.fields, environ)  # switch
+
+    # Answering
+
+    def dispatch(self, line: RequestLine, fields: Fields, environ: dict[str, Any]) -> None:
+        """Have a whole request answered: by a file at once, or by the app on a slot."""
+        engine = self.engine
+        self.state = RUNNING
+        self.deadline = NEVER
+        self.line = line
+        self.keep = fields.keep_alive
+        self.final = False
+        self.status = self.sent = 0
+        self.started = monotonic()
+        files = engine.files
+        if files is not None and line.target.startswith(files.prefixes):
+            answer = None if fields.conditional or line.method != "GET" else files.hot(line.target, engine.now_s)
+            if answer is None:
+                answer = files.answer(line.method, line.target, environ, engine.now_s)
+            if answer is not None:
+                self.answer(answer)
+                return
+        if not engine.slots.submit(engine.handler(self, line, environ)):  # switch
+            engine.rejected += 1
+            self.answer(engine.overloaded)
+
+    def ending(self, dated: bool = False) -> bytes:
+        """The end of a response's head, from Date to the blank line, as the connection goes on or not."""
+        engine = self.engine
+        if self.keep and not engine.draining:
+            line = self.line
+            kind = KEEP_11 if line is None or line.minor else KEEP_10
+        else:
+            self.keep = False
+            kind = CLOSE
+        return engine.endings_undated[kind] if dated else engine.endings[kind]
+
+    def answer(self, answer: Answer) -> None:
+        """Send a response that is ready: a file, an error."""
+        self.status = answer.status
+        self.sent = answer.length
+        head = answer.head + self.ending()
+        body = answer.body
+        try:
+            if not body:
+                self.transmit(head, True)
+            elif len(body) == 1 and body[0].__class__ is bytes:
+                self.transmit(head + body[0], True)  # type: ignore[operator]
+            else:
+                self.transmit(head, False)
+                last = len(body) - 1
+                for i, segment in enumerate(body):
+                    self.transmit(segment, i == last)
+        except ClientGone:
+            for segment in body:
+                if isinstance(segment, FileSlice):
+                    segment.close()
+
+    def refuse(self, error: ProtocolError) -> None:
+        """Answer a broken request and end the connection: what follows can't be told from what belongs to it."""
+        if self.state == CLOSED:
+            return
+        status = error.status
+        line = self.line if self.state == BODY else None
+        self.drop_body()
+        self.buffer = b""
+        self.state = RUNNING
+        self.deadline = NEVER
+        self.keep = False
+        self.line = None
+        self.engine.log.debug(f"{self.host or 'unix'}: {status} {error}")
+        answer = plain_answer(status)
+        self.engine.note(self, "-" if line is None else line.log, status, answer.length)
+        try:
+            self.transmit(answer.head + self.ending() + b"".join(answer.body), False)  # type: ignore[arg-type]
+        except ClientGone:
+            return
+        self.more = True
+        self.final = True
+        if self.out is None:
+            self.complete()
+        else:
+            self.state = SENDING
+            self.deadline = self.engine.write_deadline
+
+    def transmit(self, segment: Segment, final: bool) -> None:
+        """Write a part of the response, or queue what the client can't take yet. Raises ``ClientGone``.
+
+        ``final``: it is the last part. A ``FileSlice`` belongs to the connection from here on."""
+        if self.state == CLOSED:
+            raise ClientGone
+        if self.out is None:
+            if segment.__class__ is bytes:
+                size = len(segment)  # type: ignore[arg-type]
+                try:
+                    sent = write(self.fd, segment)  # type: ignore[arg-type]
+                except BlockingIOError:
+                    sent = 0
+                except OSError:
+                    self.abort()
+                    raise ClientGone from None
+                if sent != size:
+                    self.out = deque((memoryview(segment)[sent:],))  # type: ignore[arg-type]
+                    self.backlog = size - sent
+                    self.engine.poller.want_write(self.fd)
+            else:
+                self.out = deque((segment,))
+                self.backlog = len(segment)
+                self.final = final
+                self.deadline = self.engine.write_deadline
+                if final:
+                    self.state = SENDING
+                self.writable()
+                return
+        else:
+            self.out.append(segment)
+            self.backlog += len(segment)
+        if final:
+            self.final = True
+            if self.out is None:
+                self.complete()
+                return
+            self.state = SENDING
+        if self.out is not None:
+            self.deadline = self.engine.write_deadline
+
+    def writable(self) -> None:
+        """Write what waits, until the client can take no more or the others' turn has come."""
+        out = self.out
+        if out is None or self.state == CLOSED:
+            return
+        turn = TURN_BYTES
+        progress = False
+        try:
+            while out:
+                segment = out[0]
+                if segment.__class__ is FileSlice:
+                    sent = os.sendfile(self.fd, segment.fd, segment.offset, min(segment.count, TURN_BYTES))  # type: ignore[union-attr]
+                    if not sent and segment.count:  # type: ignore[union-attr]
+                        self.abort()  # the file was truncated: what was promised does not exist
+                        return
+                    segment.offset += sent  # type: ignore[union-attr]
+                    segment.count -= sent  # type: ignore[union-attr]
+                    if not segment.count:  # type: ignore[union-attr]
+                        segment.close()  # type: ignore[union-attr]
+                        out.popleft()
+                else:
+                    sent = write(self.fd, segment)  # type: ignore[arg-type]
+                    if sent == len(segment):
+                        out.popleft()
+                    else:
+                        out[0] = memoryview(segment)[sent:]  # type: ignore[arg-type]
+                self.backlog -= sent
+                progress = progress or sent > 0
+                turn -= sent
+                if turn <= 0 and out:
+                    self.engine.resume_writing(self)
+                    break
+        except BlockingIOError:
+            self.engine.poller.want_write(self.fd)
+        except OSError:
+            self.abort()
+            return
+        if progress and self.deadline != NEVER:
+            self.deadline = self.engine.write_deadline
+        if not out:
+            self.out = None
+            if self.final:
+                self.complete()
+                return
+            self.deadline = NEVER
+        if self.waiter is not None and self.backlog <= self.engine.low_water_bytes:
+            self.engine.slots.release(self)  # switch
+
+    def complete(self) -> None:
+        """The response is written: note it, and turn to the next request or close."""
+        engine = self.engine
+        engine.requests += 1
+        line = self.line
+        if line is not None:
+            # HOT: benchmarks hello: inlined from Engine.note
+            log = engine.access
+            if log is not None:
+                log.add(self.host, line.log, self.status, self.sent, monotonic() - self.started)
+        self.final = False
+        if not self.keep:
+            if self.more or self.buffer:
+                self.linger()
+            else:
+                self.close()
+            return
+        self.state = IDLE
+        self.deadline = engine.idle_deadline
+        if self.more or self.buffer:
+            engine.resume(self)
+
+    # Ending
+
+    def linger(self) -> None:
+        """Close our side, and let the client read our answer before the kernel tears the rest down."""
+        self.state = LINGER
+        self.buffer = b""
+        self.sent = 0
+        self.deadline = self.engine.now_s + LINGER_S
+        self.seen = self.fields = None
+        sock = raw_socket(fileno=self.fd)
+        try:
+            sock.shutdown(1)
+        except OSError:
+            self.close()
+            return
+        finally:
+            sock.detach()
+        self.engine.resume(self)
+
+    def linger_read(self, size: int) -> None:
+        """Throw away what the client still sends, within bounds."""
+        self.sent += size
+        if self.sent > LINGER_BYTES:
+            self.close()
+        else:
+            self.more = True
+            self.engine.resume(self)
+
+    def expire(self) -> None:
+        """The deadline is over."""
+        if self.state == HEAD or self.state == BODY:
+            self.refuse(RequestTimeout("the request did not come in time"))
+        else:
+            if self.state == SENDING or self.state == RUNNING:
+                self.engine.log.debug(f"{self.host or 'unix'}: closed, the client did not read")
+            self.abort()
+
+    def hangup(self) -> None:
+        """The kernel says that the connection is dead."""
+        self.abort()
+
+    def abort(self) -> None:
+        """Close at once; a response that runs is told by ``ClientGone``."""
+        if self.state in (RUNNING, SENDING) and self.line is not None:
+            self.engine.note(self, self.line.log, self.status or 499, self.sent)
+        self.close()
+
+    def close(self) -> None:
+        """Give everything back."""
+        if self.state == CLOSED:
+            return
+        self.state = CLOSED
+        engine = self.engine
+        engine.poller.forget(self.fd)
+        try:
+            os.close(self.fd)
+        except OSError as error:
+            if error.errno not in (EPIPE, ECONNRESET):
+                raise
+        out, self.out = self.out, None
+        for segment in out or ():
+            if isinstance(segment, FileSlice):
+                segment.close()
+        self.backlog = 0
+        self.drop_body()
+        self.buffer = b""
+        self.seen = self.fields = None
+        if self.waiter is not None:
+            engine.slots.release(self)  # switch
+        engine.closed(self)
+
+    def drop_body(self) -> None:
+        """Free a body that nobody will read."""
+        if self.body is not None:
+            self.body.discard()
+            self.body = None

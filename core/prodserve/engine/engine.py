@@ -1,0 +1,307 @@
+"""The engine of a worker: listening sockets, connections, the clock that they share, and the turn-taking between them.
+
+Runs in gevent's hub. It knows how requests come in and answers go out; what makes the answers is given to it: ``files``
+answers inside the loop, ``handler`` makes a task for a slot.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from _socket import socket as raw_socket
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
+from typing import Any, Protocol
+
+from ..clock import http_date
+from ..h1.head import HeadReader, Limits, RequestLine
+from ..http.answer import Answer, plain_answer
+from ..observe.access_log import AccessLog
+from ..observe.log import Log
+from .body import Body
+from .connection import IDLE, LINGER, NEVER, Connection
+from .poller import EpollPoller, WatcherPoller
+from .slots import GreenletSlots, ThreadSlots
+
+ACCEPTS = 16
+"""Connections accepted at once; few, so that the siblings get their share (hazards.md 8.8)."""
+RESUMED = 64
+FORGET_HEAD_S = 3
+"""A connection that has been idle for so long forgets its last head."""
+TICK_S = 1.0
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds that a client may take."""
+
+    keep_alive: float = 75
+    head: float = 30
+    body: float = 60
+    write: float = 60
+
+
+class Files(Protocol):
+    """What answers requests for files inside the loop."""
+
+    prefixes: tuple[bytes, ...]
+
+    def hot(self, target: bytes, now_s: int) -> Answer | None: ...
+    def answer(self, method: str, target: bytes, fields: Mapping[str, str], now_s: int) -> Answer | None: ...
+
+
+class Listener:
+    """A listening socket, seen by the poller."""
+
+    __slots__ = ("base", "deadline", "engine", "fd", "out", "sock")
+
+    def __init__(self, engine: Engine, fd: int, base: dict[str, Any]) -> None:
+        self.engine = engine
+        self.fd = fd
+        self.base = base
+        self.out = None
+        self.deadline = NEVER
+        self.sock = raw_socket(fileno=fd)
+
+    def readable(self) -> None:
+        """Accept a few connections."""
+        engine = self.engine
+        for _ in range(ACCEPTS):
+            if engine.connections >= engine.connection_limit:
+                engine.stop_accepting()
+                return
+            try:
+                fd, address = self.sock._accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in (EMFILE, ENFILE, ENOBUFS, ENOMEM):
+                    engine.log.error(f"no connection can be accepted for now: {error.strerror}")
+                    engine.stop_accepting()
+                    return
+                continue  # the client was gone before we came (accept(2))
+            os.set_blocking(fd, False)
+            engine.enter(fd, address, self.base)
+
+    def writable(self) -> None:
+        """Never happens."""
+
+    def hangup(self) -> None:
+        """The socket was shut down: nothing more will come."""
+        self.engine.poller.remove(self.fd)
+
+    def expire(self) -> None:
+        """Never happens."""
+
+
+class Engine:
+    """One per worker."""
+
+    def __init__(
+        self,
+        *,
+        loop: Any,
+        poller: EpollPoller | WatcherPoller,
+        slots: GreenletSlots | ThreadSlots,
+        handler: Callable[[Connection, RequestLine, dict[str, Any]], Any],
+        files: Files | None,
+        limits: Limits,
+        timeouts: Timeouts,
+        connection_limit: int,
+        body_memory_bytes: int,
+        temp_dir: str | None,
+        log: Log,
+        access: AccessLog | None,
+    ) -> None:
+        self.loop = loop
+        self.poller = poller
+        self.slots = slots
+        self.handler = handler
+        self.files = files
+        self.limits = limits
+        self.timeouts = timeouts
+        self.connection_limit = connection_limit
+        self.body_memory_bytes = body_memory_bytes
+        self.temp_dir = temp_dir
+        self.log = log
+        self.access = access
+        self.heads = HeadReader(limits)
+        self.low_water_bytes = 65536
+        self.connections = 0
+        self.requests = 0
+        self.rejected = 0
+        self.draining = False
+        self.accepting = False
+        self.on_empty: Callable[[], None] | None = None
+        self.idle_limit_s: float | None = None
+        self._hosts: dict[str, str] = {}
+        self._listeners: list[Listener] = []
+        self._resumed: deque[Connection] = deque()
+        self._writing: deque[Connection] = deque()
+        self._scheduled = False
+        self.overloaded = plain_answer(503, [("Retry-After", "5")])
+        self.tick()
+        self._timer = loop.timer(TICK_S, TICK_S)
+        self._timer.start(self.tick)
+
+    # Time
+
+    def tick(self) -> None:
+        """Once a second: the shared deadlines and the date, and a look at every connection."""
+        now = self.now_s = int(time.monotonic())
+        timeouts = self.timeouts
+        self.idle_deadline = now + timeouts.keep_alive
+        self.head_deadline = now + timeouts.head
+        self.body_deadline = now + timeouts.body
+        self.write_deadline = now + timeouts.write
+        date = f"Date: {http_date(time.time())}\r\n".encode()
+        self.endings_undated = (b"\r\n", b"Connection: keep-alive\r\n\r\n", b"Connection: close\r\n\r\n")
+        self.endings = tuple(date + ending for ending in self.endings_undated)
+        if self.connections:
+            self._sweep(now)
+        if not self.accepting and not self.draining and self.connections < self.connection_limit:
+            self.start_accepting()
+        if self.access is not None:
+            self.access.flush(time.time())
+
+    def _sweep(self, now: int) -> None:
+        """Expire what is over its deadline: 40 ns for each of the others, which is less than any timer costs."""
+        forget = self.idle_deadline - FORGET_HEAD_S
+        idle_limit = None if self.idle_limit_s is None else self.idle_deadline - self.idle_limit_s
+        for target in self.poller.table[:]:
+            if target is None:
+                continue
+            deadline = target.deadline
+            if deadline < now:
+                target.expire()
+            elif target.out is None and deadline < forget and target.__class__ is Connection and target.state == IDLE:
+                target.seen = target.fields = target.line = None
+                if idle_limit is not None and deadline <= idle_limit:
+                    target.close()
+
+    # Connections
+
+    def listen(self, fd: int, base: dict[str, Any]) -> None:
+        """Add a listening socket; ``base`` is the part of the environ that all of its requests share."""
+        self._listeners.append(Listener(self, fd, base))
+
+    def start_accepting(self) -> None:
+        """Take connections."""
+        if not self.accepting:
+            self.accepting = True
+            for listener in self._listeners:
+                self.poller.add_listener(listener.fd, listener)
+
+    def stop_accepting(self) -> None:
+        """Leave connections to the siblings, or in the backlog; the next tick looks whether to go on."""
+        if self.accepting:
+            self.accepting = False
+            for listener in self._listeners:
+                if self.poller.table[listener.fd] is not None:
+                    self.poller.remove(listener.fd)
+
+    def enter(self, fd: int, address: Any, base: dict[str, Any]) -> None:
+        """A client has come."""
+        if address.__class__ is tuple:
+            host, port = address[0], address[1]
+            host = self._hosts.get(host) or self._remember_host(host)
+        else:
+            host, port = "", 0
+        self.connections += 1
+        self.poller.add(fd, Connection(self, fd, host, port, base))
+
+    def _remember_host(self, host: str) -> str:
+        """One string for all connections of an address: 50,000 idle connections would keep 50,000 copies."""
+        if len(self._hosts) >= 10000:
+            self._hosts.clear()
+        self._hosts[host] = host
+        return host
+
+    def closed(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self.connections -= 1
+        if self.draining and not self.connections and self.on_empty is not None:
+            self.on_empty()
+
+    def make_body(self, expected: int | None) -> Body:
+        """The collector of one request body."""
+        return Body(
+            expected,
+            self.heads.check_trailers,
+            limit_bytes=self.limits.body_bytes,
+            memory_bytes=self.body_memory_bytes,
+            temp_dir=self.temp_dir,
+        )
+
+    def note(self, connection: Connection, line: str, status: int, sent: int = 0) -> None:
+        """An access log line for a request that did not get as far as ``complete``."""
+        if self.access is not None:
+            seconds = time.monotonic() - connection.started if connection.started else 0.0
+            self.access.add(connection.host, line, status, sent, seconds)
+
+    # Turns
+
+    def resume(self, connection: Connection) -> None:
+        """Let a connection go on with its input when the others have had their turn."""
+        self._resumed.append(connection)
+        self._schedule()
+
+    def resume_writing(self, connection: Connection) -> None:
+        """Let a connection go on with its output when the others have had their turn."""
+        self._writing.append(connection)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self.loop.run_callback(self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        for _ in range(min(RESUMED, len(self._writing))):
+            self._writing.popleft().writable()  # switch
+        for _ in range(min(RESUMED, len(self._resumed))):
+            self._resumed.popleft().resume()  # switch
+        if self._resumed or self._writing:
+            self._schedule()
+
+    # Ending
+
+    def drain(self, idle_s: float) -> None:
+        """Take no more connections, answer what comes on the old ones with ``Connection: close``, and close those
+        that have been idle for ``idle_s`` seconds. ``on_empty`` is called when none is left."""
+        if self.accepting:
+            for listener in self._listeners:
+                listener.readable()  # what is in the backlog was promised an answer
+        self.stop_accepting()
+        self.draining = True
+        self.idle_limit_s = idle_s
+        if idle_s <= 0:
+            for target in self.poller.table[:]:
+                if target.__class__ is Connection and target.state in (IDLE, LINGER):
+                    target.close()
+        if not self.connections and self.on_empty is not None:
+            self.on_empty()
+
+    def cut(self) -> list[str]:
+        """Close every connection; the request lines that were being answered."""
+        running = []
+        for target in self.poller.table[:]:
+            if target.__class__ is Connection:
+                if target.line is not None and target.state not in (IDLE, LINGER):
+                    running.append(target.line.log)
+                target.abort()
+        return running
+
+    def close(self) -> None:
+        """Give back what the engine itself holds. The listening sockets stay open: they belong to the supervisor."""
+        self._timer.stop()
+        self._timer.close()
+        self.stop_accepting()
+        for listener in self._listeners:
+            listener.sock.detach()
+        self.poller.close()
+        if self.access is not None:
+            self.access.flush(time.time())

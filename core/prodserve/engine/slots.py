@@ -1,0 +1,312 @@
+"""Slots: where application code runs. Long-lived, the one used last taken first, in two models with one interface.
+
+``GreenletSlots``: greenlets in the hub's thread; for a patched interpreter. ``ThreadSlots``: native threads; for an
+unpatched one. A process has one or the other, never both (hazards.md 2.4).
+
+A *task* has ``run()``, which never raises, and calls ``slots.transmit`` to hand over its response. Everything else here
+is called in the hub. Last used first keeps a small set of slots hot, and with it their database connections: three at a
+real concurrency of three, not as many as there are slots (hazards.md 2.2).
+"""
+
+from __future__ import annotations
+
+import _thread
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from gevent import monkey
+from greenlet import getcurrent, greenlet
+
+from ..errors import ClientGone
+from ..http.segments import FileSlice, Segment
+from .connection import CLOSED, Connection
+
+HIGH_WATER_BYTES = 262144
+"""A task waits when so much of its response waits for the client; it goes on at ``Engine.low_water_bytes``."""
+STARTED_AT_ONCE = 32
+"""Waiting requests that are begun before the loop looks at its other work."""
+
+
+class Task(Protocol):
+    """One request to run."""
+
+    def run(self) -> None: ...
+
+
+class GreenletSlots:
+    """Slots that are greenlets: the hub switches straight into one and gets control back when the app first waits."""
+
+    def __init__(self, hub: Any, size: int, queue_size: int, idle: Callable[[], None], stop: Callable[[], None]) -> None:
+        self._hub = hub
+        self._loop = hub.loop
+        self._to_hub = partial(greenlet.switch, hub)
+        self._idle: list[greenlet] = []
+        self._waiting: deque[Task] = deque()
+        self._size = size
+        self._queue_size = queue_size
+        self._started = 0
+        self._scheduled = False
+        self._idle_hook = idle
+        self._stop_hook = stop
+
+    @property
+    def busy(self) -> int:
+        """Requests running."""
+        return self._started - len(self._idle)
+
+    @property
+    def alive(self) -> int:
+        """Slots that exist, busy or free."""
+        return self._started
+
+    @property
+    def waiting(self) -> int:
+        """Requests waiting for a slot."""
+        return len(self._waiting)
+
+    def submit(self, task: Task) -> bool:
+        """Run a task now or when a slot is free; False: all are busy and the queue is full."""
+        if self._idle and not self._waiting:
+            self._idle.pop().switch(task)  # switch
+            return True
+        if self._started < self._size:
+            self._start().switch(task)  # switch
+            return True
+        if len(self._waiting) >= self._queue_size:
+            return False
+        self._waiting.append(task)
+        return True
+
+    def _start(self) -> greenlet:
+        self._started += 1
+        slot = greenlet(self._serve, self._hub)
+        slot.switch()  # switch
+        return self._idle.pop()
+
+    def _serve(self, *_: Any) -> None:
+        me, idle, wait = getcurrent(), self._idle, self._to_hub
+        while True:
+            idle.append(me)
+            if self._waiting and not self._scheduled:
+                self._scheduled = True
+                self._loop.run_callback(self._run_waiting)
+            task = wait()  # switch
+            if task is None:
+                self._stop_hook()
+                self._started -= 1
+                return
+            task.run()  # switch
+
+    def _run_waiting(self) -> None:
+        self._scheduled = False
+        for _ in range(STARTED_AT_ONCE):
+            if not self._waiting or not self._idle:
+                return
+            self._idle.pop().switch(self._waiting.popleft())  # switch
+        if self._waiting and self._idle and not self._scheduled:
+            self._scheduled = True
+            self._loop.run_callback(self._run_waiting)
+
+    def transmit(self, connection: Connection, segment: Segment, final: bool) -> None:
+        """Hand over a part of a response; waits while the client is far behind. Raises ``ClientGone``."""
+        connection.transmit(segment, final)
+        while not final and connection.backlog > HIGH_WATER_BYTES:
+            connection.waiter = getcurrent()
+            self._to_hub()  # switch
+            if connection.state == CLOSED:
+                raise ClientGone
+
+    def abandon(self, connection: Connection) -> None:
+        """End a response that can't be completed: the client must see that it is cut short."""
+        connection.abort()
+
+    def release(self, connection: Connection) -> None:
+        """The client has caught up, or is gone: let the task that waits for it go on."""
+        waiter, connection.waiter = connection.waiter, None
+        if getcurrent() is self._hub:
+            waiter.switch()  # switch
+        else:
+            self._loop.run_callback(waiter.switch)
+
+    def housekeep(self) -> None:
+        """Run the idle hook on every slot that is free."""
+        hook = _Call(self._idle_hook)
+        slots = self._idle[:]
+        del self._idle[:]
+        for slot in slots:
+            slot.switch(hook)  # switch
+
+    def stop(self) -> None:
+        """End the free slots; the busy ones end with the process."""
+        while self._idle:
+            self._idle.pop().switch(None)  # switch
+
+
+class ThreadSlots:
+    """Slots that are native threads. Requests of one wake-up of the loop wait in one queue and wake one thread, which
+    wakes the next if there is more; finished parts wake the loop once, however many there are."""
+
+    def __init__(self, hub: Any, size: int, queue_size: int, idle: Callable[[], None], stop: Callable[[], None]) -> None:
+        self._start_thread = monkey.get_original("_thread", "start_new_thread")
+        self._allocate_lock = monkey.get_original("_thread", "allocate_lock")
+        self._idle: list[_thread.LockType] = []
+        self._waiting: deque[Task | None] = deque()
+        self._done: deque[tuple[Connection, Segment | None, bool]] = deque()
+        self._signalled = False
+        self._signal = hub.loop.async_()
+        self._signal.start(self._collect)
+        self._size = size
+        self._queue_size = queue_size
+        self._started = 0
+        self._idle_hook = idle
+        self._stop_hook = stop
+        self._stopping = False
+
+    @property
+    def busy(self) -> int:
+        """Requests running."""
+        return self._started - len(self._idle)
+
+    @property
+    def alive(self) -> int:
+        """Slots that exist, busy or free."""
+        return self._started
+
+    @property
+    def waiting(self) -> int:
+        """Requests waiting for a slot."""
+        return len(self._waiting)
+
+    def submit(self, task: Task) -> bool:
+        """Run a task now or when a slot is free; False: all are busy and the queue is full."""
+        waiting = self._waiting
+        free = len(self._idle) + self._size - self._started
+        if len(waiting) - free >= self._queue_size:
+            return False
+        waiting.append(task)
+        if len(waiting) == 1 or self._started < self._size:
+            self._wake()
+        return True
+
+    def _wake(self) -> None:
+        """Wake the thread that was used last; start one where all are busy and there may be more."""
+        try:
+            self._idle.pop().release()
+        except IndexError:
+            if self._started < self._size:
+                self._started += 1
+                self._start_thread(self._serve, ())
+
+    def _serve(self) -> None:
+        lock = self._allocate_lock()
+        lock.acquire()
+        waiting, idle = self._waiting, self._idle
+        while True:
+            try:
+                task = waiting.popleft()
+            except IndexError:
+                idle.append(lock)
+                if waiting:  # something came between the look and the entry: take ourselves off again
+                    try:
+                        idle.remove(lock)
+                        continue
+                    except ValueError:
+                        pass  # we were woken already
+                lock.acquire()
+                continue
+            if task is None:
+                self._stop_hook()
+                self._started -= 1
+                if self._stopping:
+                    waiting.append(None)
+                    self._wake_one()
+                return
+            if waiting and idle:
+                self._wake_one()
+            task.run()
+
+    def _wake_one(self) -> None:
+        try:
+            self._idle.pop().release()
+        except IndexError:
+            pass
+
+    def transmit(self, connection: Connection, segment: Segment, final: bool) -> None:
+        """Hand over a part of a response to the loop; waits while the client is far behind. Raises ``ClientGone``.
+
+        Called in the slot's thread."""
+        if connection.state == CLOSED:
+            raise ClientGone
+        size = 0 if final else len(segment)
+        ahead = connection.ahead = connection.ahead + size
+        self._post(connection, segment, final)
+        if not final and ahead - connection.taken + connection.backlog > HIGH_WATER_BYTES:
+            self._wait(connection)
+
+    def _wait(self, connection: Connection) -> None:
+        lock = self._allocate_lock()
+        lock.acquire()
+        connection.waiter = lock
+        if connection.ahead - connection.taken + connection.backlog > HIGH_WATER_BYTES and connection.state != CLOSED:
+            lock.acquire()
+        connection.waiter = None
+        if connection.state == CLOSED:
+            raise ClientGone
+
+    def abandon(self, connection: Connection) -> None:
+        """End a response that can't be completed: the client must see that it is cut short."""
+        self._post(connection, None, True)
+
+    def _post(self, connection: Connection, segment: Segment | None, final: bool) -> None:
+        self._done.append((connection, segment, final))
+        if not self._signalled:
+            self._signalled = True
+            self._signal.send()
+
+    def _collect(self) -> None:
+        """In the loop: carry out what the threads have handed over."""
+        self._signalled = False
+        done = self._done
+        for _ in range(len(done)):
+            connection, segment, final = done.popleft()
+            if segment is None:
+                connection.abort()
+                continue
+            if not final:
+                connection.taken += len(segment)
+            try:
+                connection.transmit(segment, final)
+            except ClientGone:
+                if isinstance(segment, FileSlice):
+                    segment.close()
+            if connection.waiter is not None and connection.backlog <= HIGH_WATER_BYTES:
+                self.release(connection)
+
+    def release(self, connection: Connection) -> None:
+        """The client has caught up, or is gone: let the task that waits for it go on."""
+        waiter, connection.waiter = connection.waiter, None
+        if waiter is not None:
+            waiter.release()
+
+    def housekeep(self) -> None:
+        """Run the idle hook on every slot that is free."""
+        for _ in range(len(self._idle)):
+            self._waiting.append(_Call(self._idle_hook))
+        self._wake_one()
+
+    def stop(self) -> None:
+        """End the free slots; the busy ones end with the process."""
+        self._stopping = True
+        self._waiting.append(None)
+        self._wake_one()
+
+
+class _Call:
+    """A task that is not a request."""
+
+    __slots__ = ("run",)
+
+    def __init__(self, run: Callable[[], None]) -> None:
+        self.run = run

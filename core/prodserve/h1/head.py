@@ -1,0 +1,335 @@
+"""Heads of requests: from the bytes of a whole head to its request line and fields.
+
+llhttp is the authority on syntax, but it is asked only about what is new. Its verdict on one line of a head does not
+depend on the other lines, so a request line or field line that it accepted once is remembered, byte for byte, and
+not shown to it again: a head in which two of sixteen lines are new costs a short run over those two. Everything that
+does depend on several lines (framing, Host, repeats) is decided here from the parsed fields, every time.
+
+What is remembered is bounded in number and length, and forgotten all at once when it is full.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import httptools
+
+from ..errors import (
+    BadRequest,
+    ContentTooLarge,
+    ExpectationFailed,
+    HeadTooLarge,
+    NotImplementedByServer,
+    ProtocolError,
+    TargetTooLong,
+    VersionNotSupported,
+)
+
+REMEMBERED_LINES = 2048
+REMEMBERED_LENGTH_BYTES = 320
+
+REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/([0-9])\.([0-9])").fullmatch
+LOOKS_LIKE_REQUEST = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/[0-9.]*").fullmatch
+ABSOLUTE_FORM = re.compile(rb"(?i:https?)://([^/?#]*)([^#]*)").fullmatch
+AUTHORITY = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?").fullmatch
+HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?").fullmatch
+FORBIDDEN = re.compile(rb"\r(?!\n|\Z)|(?<!\r)\n|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]").search
+"""What can't stand in a head anywhere: bare CR or LF, and control characters other than HTAB (RFC 9112 §2.2)."""
+
+SINGLE = frozenset(("HTTP_HOST", "CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_TRANSFER_ENCODING"))
+"""Fields whose repetition makes a message ambiguous: refused, never merged (RFC 9112 §3.2, §6.3)."""
+
+CONDITIONAL = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_RANGE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a client may send in one head and body."""
+
+    line_bytes: int = 8190
+    fields: int = 100
+    field_bytes: int = 8190
+    head_bytes: int = 65536
+    body_bytes: int = 1 << 30
+
+
+class RequestLine:
+    """One request line, understood (RFC 9112 §3). Shared by all requests that begin with the same bytes."""
+
+    __slots__ = ("environ", "log", "method", "minor", "plain", "target")
+
+    def __init__(self, method: str, target: bytes, minor: int, environ: dict[str, str], text: str) -> None:
+        self.method = method
+        self.target = target
+        """Origin-form as sent, or ``*``; absolute-form reduced to its path and query."""
+        self.minor = minor
+        self.plain = minor == 1 and method in ("GET", "HEAD")
+        """Usual enough for the short cut over a repeated block of fields."""
+        self.environ = environ
+        """What the line contributes to the WSGI environ."""
+        self.log = text.replace("\\", "\\x5c").replace('"', "\\x22")
+        """The line as the access log prints it: it can't close the quotes."""
+
+
+class Fields:
+    """The fields of one head, understood. ``environ`` is a template: each request gets a copy."""
+
+    __slots__ = ("chunked", "close", "conditional", "environ", "expect_continue", "keep_alive", "length", "plain")
+
+    def __init__(self, environ: dict[str, Any], minor: int, authority: bool, limits: Limits) -> None:
+        self.environ = environ
+        host = environ.get("HTTP_HOST")
+        if host is None:
+            if minor and not authority:
+                raise BadRequest("HTTP/1.1 without Host")
+        elif HOST(host) is None:
+            raise BadRequest("malformed Host")
+        self.length, self.chunked = body_framing(environ, minor, limits)
+        options = environ.get("HTTP_CONNECTION")
+        names = () if options is None else {name.strip(" \t") for name in options.lower().split(",")}
+        self.close = "close" in names
+        self.keep_alive = not self.close and (minor == 1 or "keep-alive" in names)
+        expect = environ.get("HTTP_EXPECT")
+        if expect is not None and minor:
+            if expect.lower() != "100-continue":
+                raise ExpectationFailed("unknown expectation")
+            self.expect_continue = True
+        else:
+            self.expect_continue = False
+        self.conditional = any(name in environ for name in CONDITIONAL)
+        self.plain = self.length == 0 and not self.chunked and self.keep_alive and minor == 1 and host is not None
+
+
+def body_framing(environ: Mapping[str, Any], minor: int, limits: Limits) -> tuple[int, bool]:
+    """(Content-Length, is it chunked) of a request; refuses all that two readers could frame differently (RFC 9112 §6.3)."""
+    coding = environ.get("HTTP_TRANSFER_ENCODING")
+    length = environ.get("CONTENT_LENGTH")
+    if coding is not None:
+        if length is not None:
+            raise BadRequest("both Content-Length and Transfer-Encoding")
+        if minor == 0:
+            raise BadRequest("Transfer-Encoding in HTTP/1.0")
+        if coding.lower() != "chunked":
+            raise NotImplementedByServer("unknown transfer coding")
+        return 0, True
+    if length is None:
+        return 0, False
+    if not (length.isascii() and length.isdigit()):
+        raise BadRequest("malformed Content-Length")
+    if len(length) > 19 or int(length) > limits.body_bytes:
+        raise ContentTooLarge(f"body of {length[:25]} bytes")
+    return int(length), False
+
+
+def environ_name(field: bytes) -> str | None:
+    """The CGI name of a field (RFC 3875 §4.1.18); None for one that is kept from the app.
+
+    Names with an underscore would collide with the same name with a dash, and ``Proxy`` with an environment variable
+    that HTTP clients obey (CVE-2016-5385)."""
+    if b"_" in field:
+        return None
+    name = field.decode("ascii").upper().replace("-", "_")
+    if name == "PROXY":
+        return None
+    return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + name
+
+
+def origin_environ(target: bytes) -> dict[str, str]:
+    """Path and query of a target in origin-form, for the environ (PEP 3333: bytes as latin-1)."""
+    path, _, query = target.partition(b"?")
+    if b"%" in path:
+        path = unquote_to_bytes(path)
+    raw = target.decode("ascii")
+    return {
+        "PATH_INFO": path.decode("latin-1"),
+        "QUERY_STRING": query.decode("ascii"),
+        "RAW_URI": raw,
+        "REQUEST_URI": raw,
+    }
+
+
+def parse_request_line(line: bytes) -> RequestLine:
+    """Understand a request line whose method llhttp knows; raises a ``ProtocolError`` (RFC 9112 §3)."""
+    match = REQUEST_LINE(line)
+    if match is None:
+        raise BadRequest("malformed request line")
+    name, target, major, minor = match.groups()
+    if major != b"1" or minor not in (b"0", b"1"):
+        raise VersionNotSupported("not HTTP/1.0 or HTTP/1.1")
+    method = name.decode("ascii")
+    extra: dict[str, str] = {}
+    if b"#" in target:
+        raise BadRequest("fragment in the target")
+    if target[:1] != b"/" and not (target == b"*" and method == "OPTIONS"):
+        absolute = ABSOLUTE_FORM(target)
+        if method == "CONNECT":
+            raise NotImplementedByServer("CONNECT")
+        if absolute is None or AUTHORITY(absolute[1]) is None:
+            raise BadRequest("malformed target")
+        extra["HTTP_HOST"] = absolute[1].decode("ascii")  # RFC 9112 §3.2.2: it replaces the Host field
+        rest = absolute[2]
+        target = rest if rest[:1] == b"/" else b"/" + rest
+    elif method == "CONNECT":
+        raise BadRequest("malformed target")
+    environ = {
+        "REQUEST_METHOD": method,
+        "SERVER_PROTOCOL": "HTTP/1." + minor.decode("ascii"),
+        **origin_environ(target),
+        **extra,
+    }
+    return RequestLine(method, target, int(minor), environ, line.decode("ascii"))
+
+
+class Verdict:
+    """Collects what llhttp reports of one run: its callbacks are these methods."""
+
+    __slots__ = ("complete", "pairs")
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[bytes, bytes]] = []
+        self.complete = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.pairs.append((name, value))
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+
+class HeadReader:
+    """Reads heads for all connections of a worker, and remembers what it has seen."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.lines: dict[bytes, RequestLine] = {}
+        self.pairs: dict[bytes, tuple[str | None, str]] = {}
+        self.verdict = Verdict()
+        self.parser = httptools.HttpRequestParser(self.verdict)
+
+    def read(self, data: bytes, end: int, base: dict[str, Any]) -> tuple[RequestLine, Fields]:
+        """Read the head ``data[:end]``, whose blank line begins at ``end``; ``base`` is the environ of the connection.
+
+        Raises a ``ProtocolError``."""
+        first, *block = data[:end].split(b"\r\n")
+        line = self.lines.get(first)
+        pairs = list(map(self.pairs.get, block))
+        if line is None or not all(pairs):
+            line, pairs = self._learn(first, line, block, pairs)
+        if len(block) > self.limits.fields:
+            raise HeadTooLarge("too many fields")
+        environ = base.copy()
+        environ.update(pairs)  # type: ignore[arg-type]  # none is None any more
+        if len(environ) != len(base) + len(pairs) or None in environ:
+            environ = merge(base, pairs)  # type: ignore[arg-type]
+        return line, Fields(environ, line.minor, "HTTP_HOST" in line.environ, self.limits)
+
+    def check_part(self, data: bytes, start: int) -> None:
+        """Refuse the beginning of a head as early as can be told; ``data[:start]`` was looked at before.
+
+        A client that sends rubbish gets its answer at once, not when the time for a head is over."""
+        if data[:2] == b"\r\n":
+            data, start = data[2:], max(0, start - 2)
+        if FORBIDDEN(data, max(0, start - 1)) is not None:
+            raise BadRequest("bare CR or LF, or a control character")
+        eol = data.find(b"\r\n")
+        if eol < 0:
+            if len(data) > self.limits.line_bytes:
+                raise TargetTooLong("request line")
+        elif data.find(b"\r\n", start) >= 0:  # a line was completed: judge the whole lines
+            first, *block = data[: data.rfind(b"\r\n")].split(b"\r\n")
+            line = self.lines.get(first)
+            pairs = list(map(self.pairs.get, block))
+            if line is None or not all(pairs):
+                self._learn(first, line, block, pairs)
+        if len(data) > self.limits.head_bytes:
+            raise HeadTooLarge("head")
+
+    def check_trailers(self, lines: Sequence[bytes]) -> None:
+        """Refuse malformed trailer fields (RFC 9112 §7.1.2); good ones are dropped by the caller."""
+        self._judge(b"GET / HTTP/1.1", lines)
+
+    def _learn(
+        self,
+        first: bytes,
+        line: RequestLine | None,
+        block: list[bytes],
+        pairs: list[tuple[str | None, str] | None],
+    ) -> tuple[RequestLine, list[tuple[str | None, str] | None]]:
+        """Have llhttp judge what is not known, and remember it."""
+        limits = self.limits
+        if line is None:
+            if len(first) > limits.line_bytes:
+                raise TargetTooLong("request line")
+            if LOOKS_LIKE_REQUEST(first) is None:
+                raise BadRequest("malformed request line")
+        unknown = [i for i, pair in enumerate(pairs) if pair is None]
+        if len(block) > limits.fields:
+            raise HeadTooLarge("too many fields")
+        new = [block[i] for i in unknown]
+        for field in new:
+            if len(field) > limits.field_bytes:
+                raise HeadTooLarge("one field")
+        understood = parse_request_line(first) if line is None else line
+        parsed = self._judge(first if line is None else b"GET / HTTP/1.1", new)
+        if line is None and len(first) <= REMEMBERED_LENGTH_BYTES:
+            if len(self.lines) >= REMEMBERED_LINES:
+                self.lines.clear()
+            self.lines[first] = understood
+        for i, (name, value) in zip(unknown, parsed, strict=True):
+            pair = (environ_name(name), value.strip(b" \t").decode("latin-1"))
+            pairs[i] = pair
+            if len(block[i]) <= REMEMBERED_LENGTH_BYTES:
+                if len(self.pairs) >= REMEMBERED_LINES:
+                    self.pairs.clear()
+                self.pairs[block[i]] = pair
+        return understood, pairs
+
+    def _judge(self, first: bytes, lines: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+        """One run of llhttp over a request line and some field lines; raises unless it takes each line as one field."""
+        verdict = self.verdict
+        verdict.pairs = pairs = []
+        verdict.complete = False
+        reusable = False
+        try:
+            self.parser.feed_data(b"\r\n".join((first, *lines, b"", b"")))
+            reusable = verdict.complete and self.parser.should_keep_alive()
+        except httptools.HttpParserUpgrade:
+            pass
+        except httptools.HttpParserInvalidMethodError:
+            raise NotImplementedByServer("unknown method") from None
+        except httptools.HttpParserError as error:
+            if not tolerable(str(error)):
+                raise BadRequest(str(error)) from None
+        finally:
+            if not reusable:
+                self.parser = httptools.HttpRequestParser(verdict)
+        if len(pairs) != len(lines):
+            raise BadRequest("a field line is folded")
+        return pairs
+
+
+def tolerable(message: str) -> bool:
+    """Whether llhttp complains of framing, which is judged here with all lines in view, not of syntax."""
+    return "`Transfer-Encoding`" in message
+
+
+def merge(base: dict[str, Any], pairs: Sequence[tuple[str | None, str]]) -> dict[str, Any]:
+    """The environ of a head with repeated or unwanted fields (RFC 9110 §5.3)."""
+    environ = base.copy()
+    for name, value in pairs:
+        if name is None:
+            continue
+        if name not in environ:
+            environ[name] = value
+        elif name in SINGLE:
+            raise BadRequest("a field that must be single is repeated")
+        else:
+            environ[name] += ("; " if name == "HTTP_COOKIE" else ",") + value
+    return environ
+
+
+__all__ = ["Fields", "HeadReader", "Limits", "ProtocolError", "RequestLine"]

@@ -1,0 +1,309 @@
+"""WSGI (PEP 3333): one request run by the application, on a slot.
+
+``WSGIHandler`` makes a ``WSGIRequest`` in the loop; its ``run`` is called on a slot and never raises. Whatever the app
+does – yields too much or too little, raises before or after its first byte, sends a forged header – the connection
+stays in step with its client or is cut, and ``close()`` of the response is called exactly once, on that slot.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any, Protocol
+
+from ..adapter import WSGIApp
+from ..engine.connection import Connection
+from ..errors import AppError, ClientGone
+from ..h1.chunked import LAST_CHUNK, chunk
+from ..h1.head import RequestLine
+from ..http.answer import plain_answer
+from ..http.framing import Framing, response_framing
+from ..http.response_head import AppHead, HeadWriter
+from ..http.segments import FileSlice, Segment
+
+BLOCK_BYTES = 65536
+
+
+class Slots(Protocol):
+    """What of the slots is needed here."""
+
+    def transmit(self, connection: Connection, segment: Segment, final: bool) -> None: ...
+    def abandon(self, connection: Connection) -> None: ...
+
+
+class FileWrapper:
+    """``wsgi.file_wrapper``: a file that the server may send by itself (PEP 3333, "Optional Platform-Specific File Handling")."""
+
+    def __init__(self, filelike: IO[bytes], block_size: int = BLOCK_BYTES) -> None:
+        self.filelike = filelike
+        self.block_size = max(block_size, BLOCK_BYTES)
+        if hasattr(filelike, "close"):
+            self.close = filelike.close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        data = self.filelike.read(self.block_size)
+        if data:
+            return data
+        raise StopIteration
+
+
+def base_environ(host: str, port: str, software: str, errors: Any, multiprocess: bool) -> dict[str, Any]:
+    """The part of the environ that all requests on one listening socket share."""
+    return {
+        "SERVER_NAME": host,
+        "SERVER_PORT": port,
+        "SERVER_SOFTWARE": software,
+        "SCRIPT_NAME": "",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": errors,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": multiprocess,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+        "wsgi.file_wrapper": FileWrapper,
+    }
+
+
+class WSGIHandler:
+    """Makes the tasks of one worker."""
+
+    def __init__(self, app: WSGIApp, slots: Slots, log_error: Callable[[str, BaseException], None]) -> None:
+        self.app = app
+        self.slots = slots
+        self.heads = HeadWriter()
+        self.log_error = log_error
+
+    def __call__(self, connection: Connection, line: RequestLine, environ: dict[str, Any]) -> WSGIRequest:
+        """A task for one whole request."""
+        environ["REMOTE_ADDR"] = connection.host
+        environ["REMOTE_PORT"] = str(connection.port)
+        spool = environ.get("wsgi.input")
+        if spool is None:
+            environ["wsgi.input"] = io.BytesIO()
+        return WSGIRequest(self, connection, line, environ, spool)
+
+
+class WSGIRequest:
+    """One request and what the app has answered so far."""
+
+    __slots__ = ("connection", "environ", "framing", "handler", "head", "headers", "left", "line", "spool", "status")
+
+    def __init__(
+        self,
+        handler: WSGIHandler,
+        connection: Connection,
+        line: RequestLine,
+        environ: dict[str, Any],
+        spool: IO[bytes] | None,
+    ) -> None:
+        self.handler = handler
+        self.connection = connection
+        self.line = line
+        self.environ = environ
+        self.spool = spool
+        """The request's body where it has to be closed: the app may have put something else into the environ."""
+        self.status: str | None = None
+        self.headers: list[tuple[str, str]] = []
+        self.head: AppHead | None = None
+        """Set as soon as the head is on its way: from then on the response can't be changed."""
+        self.framing = Framing.EMPTY
+        self.left = 0
+        """Body bytes that the declared length still allows."""
+
+    def run(self) -> None:
+        """Run the app and hand its response over."""
+        result: Iterable[bytes] | None = None
+        try:
+            result = self.handler.app(self.environ, self.start_response)  # switch
+            if result.__class__ is list or result.__class__ is tuple:
+                self.send_whole(result[0] if len(result) == 1 else b"".join(result))  # type: ignore[index, arg-type]
+            elif result.__class__ is not FileWrapper or not self.send_file(result):  # type: ignore[arg-type]
+                self.send_blocks(result)
+        except ClientGone:
+            pass
+        except BaseException as error:  # the rim of the app: SystemExit of a view must not end the worker either
+            self.failed(error)
+        finally:
+            close = getattr(result, "close", None)
+            if close is not None:
+                try:
+                    close()  # switch
+                except BaseException as error:  # the response is out: only the log can tell
+                    self.handler.log_error(self.line.log, error)
+            if self.spool is not None:
+                self.spool.close()
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], None]:
+        """The callable of PEP 3333; the headers are checked when they are sent."""
+        if exc_info is not None:
+            try:
+                if self.head is not None:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None
+        elif self.status is not None:
+            raise AppError("start_response was called twice without exc_info")
+        self.status = status
+        self.headers = headers
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """The ``write()`` of PEP 3333: sends at once."""
+        self.send_block(data)
+
+    def begin(self, length: int | None) -> bytes:
+        """The bytes of the head; ``length`` is what is known of the body where the app has declared nothing."""
+        if self.status is None:
+            raise AppError("the application returned without calling start_response")
+        connection, line = self.connection, self.line
+        head = self.handler.heads.read(self.status, self.headers)
+        if head.length is not None:
+            length = head.length
+        framing = self.framing = response_framing(line.method, head.status, length, line.minor)
+        if head.close or framing is Framing.CLOSE:
+            connection.keep = False
+        connection.status = head.status
+        self.left = length or 0
+        self.head = head
+        if length is not None and (framing is Framing.LENGTH or (framing is Framing.EMPTY and declares(head, line))):
+            how = b"Content-Length: %d\r\n" % length
+        elif framing is Framing.CHUNKED:
+            how = b"Transfer-Encoding: chunked\r\n"
+        else:
+            how = b""
+        return b"".join((head.status_line, *head.lines, how, connection.ending(head.dated)))
+
+    def send_whole(self, body: bytes) -> None:
+        """Send a response of which everything is known, in one piece where nothing was sent before."""
+        if self.head is not None:
+            self.send_block(body)
+            self.end()
+            return
+        head = self.begin(len(body))
+        slots, connection = self.handler.slots, self.connection
+        if self.framing is Framing.EMPTY:
+            slots.transmit(connection, head, True)
+        elif self.left == len(body):
+            connection.sent = self.left
+            slots.transmit(connection, head + body, True)
+        else:
+            slots.transmit(connection, head, not self.left)
+            self.pass_on(body)
+            self.end()
+
+    def send_blocks(self, blocks: Iterable[bytes] | None) -> None:
+        """Send what an iterable yields, each block as it comes."""
+        for block in blocks or ():  # switch
+            if block:
+                self.send_block(block)
+                if self.framing is Framing.EMPTY:
+                    break
+        self.end()
+
+    def send_block(self, block: bytes) -> None:
+        """Send one block, behind the head if it is the first."""
+        if self.head is None:
+            head = self.begin(None)
+            connection = self.connection
+            if self.framing is Framing.LENGTH and self.left == len(block):
+                self.left = 0
+                connection.sent = len(block)
+                self.handler.slots.transmit(connection, head + block, True)
+                return
+            final = self.framing is Framing.EMPTY or (self.framing is Framing.LENGTH and not self.left)
+            self.handler.slots.transmit(connection, head, final)
+        self.pass_on(block)
+
+    def pass_on(self, block: bytes) -> None:
+        """Frame and send a block of a response whose head is out."""
+        framing = self.framing
+        if not block or framing is Framing.EMPTY:
+            return
+        connection, transmit = self.connection, self.handler.slots.transmit
+        if framing is Framing.LENGTH:
+            if len(block) > self.left:
+                self.handler.log_error(
+                    self.line.log, AppError("the body is longer than its Content-Length; it was cut")
+                )
+                block = block[: self.left]
+                if not block:
+                    return
+            self.left -= len(block)
+            connection.sent += len(block)
+            transmit(connection, bytes(block), not self.left)  # switch
+        else:
+            connection.sent += len(block)
+            transmit(connection, chunk(block) if framing is Framing.CHUNKED else bytes(block), False)  # switch
+
+    def end(self) -> None:
+        """The app has no more: send the head if there was no block, and what ends the framing."""
+        if self.head is None:
+            head = self.begin(0)
+            self.handler.slots.transmit(self.connection, head, not self.left or self.framing is not Framing.LENGTH)
+        elif self.framing is Framing.CHUNKED:
+            self.handler.slots.transmit(self.connection, LAST_CHUNK, True)
+        elif self.framing is Framing.CLOSE:
+            self.handler.slots.transmit(self.connection, b"", True)
+        if self.framing is Framing.LENGTH and self.left:
+            missing = AppError(f"the body is {self.left} bytes shorter than its Content-Length; the connection was cut")
+            self.handler.log_error(self.line.log, missing)
+            self.handler.slots.abandon(self.connection)
+
+    def send_file(self, wrapper: FileWrapper) -> bool:
+        """Let the kernel send a real file, from where it stands; False: it is none, or nothing can be known of it."""
+        try:
+            fd = wrapper.filelike.fileno()
+            info = os.fstat(fd)
+            offset = wrapper.filelike.tell()
+        except (AttributeError, OSError, io.UnsupportedOperation):
+            return False
+        if not stat.S_ISREG(info.st_mode) or self.head is not None:
+            return False
+        rest = max(0, info.st_size - offset)
+        head = self.begin(rest)
+        slots, connection = self.handler.slots, self.connection
+        if self.framing is not Framing.LENGTH or not self.left:
+            slots.transmit(connection, head, True)
+            return True
+        size, self.left = min(self.left, rest), self.left - min(self.left, rest)
+        slots.transmit(connection, head, False)
+        piece = FileSlice(os.dup(fd), offset, size)
+        connection.sent = size
+        try:
+            slots.transmit(connection, piece, not self.left)
+        except ClientGone:
+            piece.close()
+            raise
+        if self.left:
+            self.end()
+        return True
+
+    def failed(self, error: BaseException) -> None:
+        """The app raised: log it, and answer 500 if nothing was sent yet; else the client must see the break."""
+        self.handler.log_error(self.line.log, error)
+        slots, connection = self.handler.slots, self.connection
+        if self.head is not None:
+            if not (self.framing is Framing.LENGTH and not self.left) and self.framing is not Framing.EMPTY:
+                slots.abandon(connection)
+            return
+        answer = plain_answer(500)
+        connection.status = answer.status
+        connection.sent = answer.length
+        body = b"" if self.line.method == "HEAD" else answer.body[0]
+        try:
+            slots.transmit(connection, answer.head + connection.ending() + body, True)  # type: ignore[operator]
+        except ClientGone:
+            return
+
+
+def declares(head: AppHead, line: RequestLine) -> bool:
+    """Whether a response without a body says how long the body would be (RFC 9110 §8.6)."""
+    return head.length is not None and (line.method == "HEAD" or head.status == 304) and head.status not in (204,)

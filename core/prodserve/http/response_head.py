@@ -1,0 +1,118 @@
+"""Heads of responses: status lines and field lines as bytes, checked once and remembered.
+
+An application's header list is checked when it is new and looked up when it repeats, which most do. Names must be
+tokens and values free of control characters (RFC 9110 §5.5): CR or LF in a value would be a second response.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..errors import AppError
+
+REMEMBERED = 1024
+REMEMBERED_CHARACTERS = 200
+
+STATUS = re.compile(r"([1-9][0-9]{2})(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?").fullmatch
+NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*").fullmatch
+
+PLAIN, LENGTH, CONNECTION, DATE, DROPPED = range(5)
+
+KINDS = {
+    "content-length": LENGTH,
+    "connection": CONNECTION,
+    "date": DATE,
+    # The framing and the connection are the server's (PEP 3333, "Other HTTP Features"): the app has no say.
+    "transfer-encoding": DROPPED,
+    "keep-alive": DROPPED,
+    "proxy-connection": DROPPED,
+    "te": DROPPED,
+    "trailer": DROPPED,
+    "upgrade": DROPPED,
+}
+
+
+class AppHead:
+    """What an application's status and headers mean for the server."""
+
+    __slots__ = ("close", "dated", "length", "lines", "status", "status_line")
+
+    def __init__(self, status: int, status_line: bytes) -> None:
+        self.status = status
+        self.status_line = status_line
+        self.lines: list[bytes] = []
+        """Field lines with CRLF, without Content-Length and Connection."""
+        self.length: int | None = None
+        self.close = False
+        self.dated = False
+
+
+class HeadWriter:
+    """Turns what applications pass to ``start_response`` into bytes; remembers lines, bounded."""
+
+    def __init__(self) -> None:
+        self._statuses: dict[str, tuple[int, bytes]] = {}
+        self._lines: dict[tuple[str, str], tuple[bytes, int, int]] = {}
+
+    def read(self, status: str, headers: Sequence[tuple[str, str]]) -> AppHead:
+        """Check and encode; raises ``AppError`` for what must not reach a client."""
+        known = self._statuses.get(status) or self._learn_status(status)
+        head = AppHead(*known)
+        lines, remembered = head.lines, self._lines
+        for pair in headers:
+            try:
+                entry = remembered.get(pair)
+            except TypeError:
+                entry = None
+            line, kind, number = entry or self._learn(pair)
+            if kind == PLAIN:
+                lines.append(line)
+            elif kind == LENGTH:
+                if head.length is not None and head.length != number:
+                    raise AppError("two different Content-Length headers")
+                head.length = number
+            elif kind == CONNECTION:
+                head.close = head.close or number == 1
+            elif kind == DATE:
+                head.dated = True
+                lines.append(line)
+        return head
+
+    def _learn_status(self, status: str) -> tuple[int, bytes]:
+        match = STATUS(status) if isinstance(status, str) else None
+        if match is None or status[0] == "1":
+            raise AppError(f"start_response was given the status {status!r:.100}")
+        known = (int(match[1]), f"HTTP/1.1 {match[1]} {match[2] or ''}\r\n".encode("latin-1", "replace"))
+        if len(self._statuses) < REMEMBERED and len(status) < REMEMBERED_CHARACTERS:
+            self._statuses[status] = known
+        return known
+
+    def _learn(self, pair: tuple[str, str]) -> tuple[bytes, int, int]:
+        try:
+            name, value = pair
+        except (TypeError, ValueError):
+            raise AppError(f"a header is not a pair: {pair!r:.200}") from None
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise AppError(f"name and value of a header must be str: {pair!r:.200}")
+        if NAME(name) is None or VALUE(value) is None:
+            raise AppError(f"control characters or a malformed name in the header {name!r:.100}: {value!r:.100}")
+        try:
+            line = f"{name}: {value}\r\n".encode("latin-1")
+        except UnicodeEncodeError:
+            raise AppError(f"a header is not latin-1: {name!r:.100}: {value!r:.100}") from None
+        kind = KINDS.get(name.lower(), PLAIN)
+        number = 0
+        if kind == LENGTH:
+            if not (value.isascii() and value.isdigit()):
+                raise AppError(f"Content-Length is {value!r:.100}")
+            number = int(value)
+        elif kind == CONNECTION:
+            number = int("close" in value.lower())
+        entry = (line, kind, number)
+        if len(line) <= REMEMBERED_CHARACTERS:
+            if len(self._lines) >= REMEMBERED:
+                self._lines.clear()
+            self._lines[(name, value)] = entry
+        return entry

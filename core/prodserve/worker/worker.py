@@ -1,0 +1,235 @@
+"""A worker process: puts engine, slots, files and app together, serves until it is told to end, and ends in order.
+
+``SIGTERM`` and the end of the lifeline (the supervisor died) drain: no new connections, running requests finish within the
+graceful time-out, the rest is cut and named in the log. ``SIGQUIT`` ends at once. ``SIGINT`` is the supervisor's business.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import time
+from _socket import AF_INET, AF_INET6, AF_UNIX
+from _socket import socket as raw_socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from .. import VERSION
+from ..adapter import Adapter, StaticRoot, WSGIApp
+from ..config.resolve import Config
+from ..engine.engine import Engine, Timeouts
+from ..engine.poller import make_poller
+from ..engine.slots import GreenletSlots, ThreadSlots
+from ..h1.head import Limits
+from ..handlers.static import StaticFiles, extra_roots
+from ..handlers.wsgi import WSGIHandler, base_environ
+from ..observe.access_log import AccessLog
+from ..observe.board import Beat
+from ..observe.log import Log
+from ..observe.tracebacks import app_traceback
+
+DEFAULT_SLOTS = {"greenlets": 100, "threads": 8}
+RESERVED_DESCRIPTORS = 256
+"""Left to the app and to files out of the process's limit."""
+HOUSEKEEPING_S = 10
+DRAIN_IDLE_S = 1.0
+"""A client may be sending its next request right now: a draining worker answers it rather than closing under it."""
+
+
+def run(
+    app: WSGIApp,
+    adapter: Adapter,
+    config: Config,
+    model: str,
+    listeners: Sequence[tuple[int, str]],
+    beat: Beat,
+    ready: Callable[[], None],
+    lifeline_fd: int,
+) -> None:
+    """Be the worker until the end; ``listeners`` are (descriptor, URL). Called in its own process."""
+    Worker(app, adapter, config, model, listeners, beat, lifeline_fd).serve(ready)
+
+
+def open_log(path: str, standard: int) -> int | None:
+    """The descriptor of a log: ``-`` is the standard one, ``none`` no log."""
+    if path == "none":
+        return None
+    if path == "-":
+        return standard
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+
+
+def server_address(fd: int) -> tuple[str, str]:
+    """SERVER_NAME and SERVER_PORT of a listening socket."""
+    sock = raw_socket(fileno=fd)
+    try:
+        if sock.family in (AF_INET, AF_INET6):
+            host, port = sock.getsockname()[:2]
+            return host, str(port)
+        return "localhost", "80" if sock.family == AF_UNIX else "0"
+    finally:
+        sock.detach()
+
+
+def connection_limit(configured: int | None) -> int:
+    """How many connections this process may hold; raises its soft limit of descriptors to the hard one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+        except (OSError, ValueError):
+            pass  # the soft limit it is
+    room = (1 << 20 if soft == resource.RLIM_INFINITY else soft) - RESERVED_DESCRIPTORS
+    room = max(room, soft // 2 if soft > 0 else room)
+    return room if configured is None else min(configured, room)
+
+
+class Worker:
+    """One worker process."""
+
+    def __init__(
+        self,
+        app: WSGIApp,
+        adapter: Adapter,
+        config: Config,
+        model: str,
+        listeners: Sequence[tuple[int, str]],
+        beat: Beat,
+        lifeline_fd: int,
+    ) -> None:
+        self.adapter = adapter
+        self.config = config
+        self.beat = beat
+        error_fd = open_log(config.error_logfile, 2)
+        self.log = Log(2 if error_fd is None else error_fd, config.log_level)
+        access_fd = open_log(config.access_logfile, 1)
+        access = None if access_fd is None else AccessLog(access_fd, time.time(), self.log.warning)
+        self.hub = gevent.get_hub()
+        loop = self.hub.loop
+        slots_class = GreenletSlots if model == "greenlets" else ThreadSlots
+        size = config.slots if config.slots is not None else DEFAULT_SLOTS[model]
+        self.slots = slots_class(
+            self.hub, size, config.queue_size, self.hook(adapter.slot_idle), self.hook(adapter.worker_stopping)
+        )
+        self.engine = Engine(
+            loop=loop,
+            poller=make_poller(config.poller, loop),
+            slots=self.slots,
+            handler=WSGIHandler(app, self.slots, self.log_app_error),
+            files=self.find_files(),
+            limits=Limits(
+                line_bytes=config.limit_request_line,
+                fields=config.limit_request_fields,
+                field_bytes=config.limit_request_field_size,
+                head_bytes=config.limit_request_head,
+                body_bytes=config.limit_request_body,
+            ),
+            timeouts=Timeouts(
+                keep_alive=config.keep_alive,
+                head=config.head_timeout,
+                body=config.body_timeout,
+                write=config.write_timeout,
+            ),
+            connection_limit=connection_limit(config.worker_connections),
+            body_memory_bytes=config.body_memory,
+            temp_dir=config.temp_dir,
+            log=self.log,
+            access=access,
+        )
+        for fd, _url in listeners:
+            host, port = server_address(fd)
+            self.engine.listen(fd, base_environ(host, port, f"prodserve/{VERSION}", sys.stderr, multiprocess=True))
+        self.ended = Event()
+        self.at_once = False
+        self.watchers: list[Any] = []
+        for number, action in ((signal.SIGTERM, self.drain), (signal.SIGQUIT, self.quit)):
+            watcher = loop.signal(number)
+            watcher.start(action)
+            self.watchers.append(watcher)
+        signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN: programs that the app starts would inherit it
+        lifeline = loop.io(lifeline_fd, 1)
+        lifeline.start(self.drain)
+        timer = loop.timer(1.0, 1.0)
+        timer.start(self.tick)
+        self.watchers += [lifeline, timer]
+        self.lifeline = lifeline
+        self.ticks = 0
+        self.deadline_s = float("inf")
+
+    def find_files(self) -> StaticFiles | None:
+        """The files that are answered inside the loop."""
+        roots: list[StaticRoot] = list(extra_roots(self.config.static))
+        if self.config.serve_static:
+            roots += self.adapter.static_roots()
+        return StaticFiles(roots) if roots else None
+
+    def hook(self, call: Callable[[], None]) -> Callable[[], None]:
+        """``call``, at the rim of a slot: what it raises is logged, the slot goes on."""
+
+        def guarded() -> None:
+            try:
+                call()
+            except Exception as error:  # a rim: the slot must survive the adapter
+                self.log.error(f"{call.__qualname__} failed\n{app_traceback(error)}")
+
+        return guarded
+
+    def log_app_error(self, line: str, error: BaseException) -> None:
+        """An exception that left the app."""
+        self.log.error(f"{line}: unhandled {type(error).__name__}\n{app_traceback(error)}")
+
+    def serve(self, ready: Callable[[], None]) -> None:
+        """Accept until told to end."""
+        self.hook(self.adapter.worker_started)()
+        self.tick()
+        self.engine.start_accepting()
+        ready()
+        self.ended.wait()  # switch
+        self.finish()
+
+    def tick(self) -> None:
+        """Once a second: show that the loop turns."""
+        engine = self.engine
+        self.beat(engine.requests, engine.connections, self.slots.busy, self.slots.waiting)
+        self.ticks += 1
+        if self.ticks % HOUSEKEEPING_S == 0:
+            self.slots.housekeep()
+        if time.monotonic() > self.deadline_s:
+            self.quit()
+
+    def drain(self) -> None:
+        """End when the running requests are answered, or the graceful time-out is over."""
+        self.lifeline.stop()
+        if self.engine.draining:
+            return
+        self.deadline_s = time.monotonic() + self.config.graceful_timeout
+        self.engine.on_empty = self.ended.set
+        self.engine.drain(DRAIN_IDLE_S)
+
+    def quit(self) -> None:
+        """End now."""
+        self.at_once = True
+        self.ended.set()
+
+    def finish(self) -> None:
+        """Cut what still runs, naming it, and give everything back."""
+        running = self.engine.cut()
+        if running:
+            names = "".join(f"\n{line}" for line in running[:20])
+            self.log.warning(f"{len(running)} requests were cut at the end:{names}")
+        self.slots.stop()
+        for _ in range(20):
+            if not self.slots.alive or self.at_once:
+                break
+            gevent.sleep(0.02)  # switch
+        self.hook(self.adapter.worker_stopping)()
+        for watcher in self.watchers:
+            watcher.stop()
+            watcher.close()
+        self.engine.close()
