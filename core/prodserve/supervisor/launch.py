@@ -1,0 +1,60 @@
+"""From the first process to the supervisor: this process is replaced, its PID, parent and open descriptors stay.
+
+The supervisor is a fresh interpreter without ``site`` and without the environment's influence (``-I -S``): nothing of
+the project can be imported there, not even by accident. It gets one JSON record through an inherited memory file.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import prodserve
+from prodserve.observe.memory_file import write_json
+
+SUPERVISOR = (
+    "import sys; sys.path.append(sys.argv[1]); from prodserve.supervisor.main import main; main(int(sys.argv[2]))"
+)
+
+
+def package_root() -> str:
+    """The directory from which ``prodserve`` is imported."""
+    return os.path.dirname(os.path.dirname(os.path.abspath(prodserve.__file__)))
+
+
+def _gevent_root() -> str | None:
+    """The directory that holds gevent; the generation needs it before the program has set up its ``sys.path``."""
+    spec = importlib.util.find_spec("gevent")
+    return os.path.dirname(os.path.dirname(spec.origin)) if spec and spec.origin else None
+
+
+def supervisor_command(executable: str, root: str, fd: int, label: str) -> list[str]:
+    """The command line of the supervisor; ``label`` is only there to be read in a list of processes."""
+    return [executable, "-I", "-S", "-c", SUPERVISOR, root, str(fd), "prodserve", label]
+
+
+def start(record: Mapping[str, Any]) -> NoReturn:
+    """Replace this process by the supervisor of ``record`` (docs/architecture.md). Returns only by ``OSError``.
+
+    Exit handlers do not run and other threads end: standard output and error are flushed, the rest is the caller's.
+    """
+    root = package_root()
+    whole = {
+        **record,
+        "root": root,
+        "roots": [path for path in (root, _gevent_root()) if path],
+        "executable": sys.executable,
+        "orig_argv": list(sys.orig_argv),
+    }
+    fd = write_json("prodserve-launch", whole)
+    os.set_inheritable(fd, True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    command = supervisor_command(sys.executable, root, fd, str(record.get("command", "")))
+    try:
+        os.execve(sys.executable, command, os.environ)
+    finally:
+        os.close(fd)

@@ -1,0 +1,63 @@
+"""Where generation processes come from: fork, then a fresh interpreter that runs ``prodserve.worker.boot``.
+
+By hand rather than by ``subprocess``: the supervisor waits for every child of its own and for orphans, which
+``subprocess`` would have to share with it; and it stays small.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prodserve.observe.memory_file import write_json
+
+BOOT = (
+    "import sys; ''==sys.path[0] and sys.path.pop(0); sys.path.extend(sys.argv[3:]); "
+    "from prodserve.worker.boot import main; main(int(sys.argv[1]), sys.argv[2])"
+)
+"""The roots come last on ``sys.path`` and are taken off again: what the user's own path has is found there."""
+
+CANNOT_START = 71
+
+
+def boot_command(record: Mapping[str, Any], fd: int, model: str) -> list[str]:
+    """The command line of a generation process: the user's interpreter and flags, our first line of code."""
+    return [record["executable"], *record["program"]["flags"], "-c", BOOT, str(fd), model, *record["roots"]]
+
+
+def spawn(record: Mapping[str, Any], role: Mapping[str, Any], inherited: Sequence[int]) -> tuple[int, socket.socket]:
+    """Start a generation process in ``role``; gives its PID and our end of its control socket, which does not block.
+
+    ``inherited`` are the descriptors that it gets in addition.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    whole = {**record, "role": {**role, "control_fd": theirs.fileno()}}
+    fd = write_json("prodserve-generation", whole)
+    command = boot_command(record, fd, role["model"])
+    pid = os.fork()
+    if pid == 0:
+        _become(command, str(record["program"]["cwd"]), [fd, theirs.fileno(), *inherited])
+    theirs.close()
+    os.close(fd)
+    return pid, ours
+
+
+def _become(command: Sequence[str], cwd: str, inherited: Sequence[int]) -> None:
+    """In the child: never returns. A terminal's signals are ignored until ``boot`` has handlers for them."""
+    try:
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_IGN)
+        for fd in inherited:
+            os.set_inheritable(fd, True)
+        os.chdir(cwd)
+        os.execve(command[0], command, os.environ)
+    except OSError as error:
+        sys.stderr.write(f"prodserve: can't start {command[0]} in {cwd}: {error}\n")
+        sys.stderr.flush()
+    finally:
+        os._exit(CANNOT_START)
