@@ -1,0 +1,114 @@
+"""Django behind the contract of ``prodserve.adapter``. Used after ``django.setup()``; thin, the parts decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import django
+from django.apps import apps
+from django.conf import settings
+from django.core.cache import caches
+from django.core.servers.basehttp import get_internal_wsgi_application
+from django.db import close_old_connections, connections
+from prodserve.adapter import Advice, Facts, StaticRoot, WSGIApp
+
+from . import settings_module
+from .static_roots import STATICFILES, collected_folder, static_roots, url_prefixes
+from .thread_reasons import thread_reasons
+
+
+class DjangoAdapter:
+    """The project whose settings are in effect."""
+
+    def settings(self) -> Mapping[str, object]:
+        """``settings.PRODSERVE``."""
+        return cast("Mapping[str, object]", getattr(settings, "PRODSERVE", {}))
+
+    def debug(self) -> bool:
+        """``settings.DEBUG``."""
+        return bool(settings.DEBUG)
+
+    def thread_reasons(self) -> Sequence[str]:
+        """SQLite, mysqlclient, Oracle, async views and the like."""
+        return thread_reasons()
+
+    def facts(self) -> Facts:
+        """Version, application and settings module, and what the settings lack."""
+        effective = _effective_settings()
+        return Facts(
+            framework=f"Django {django.get_version()}",
+            app=settings.WSGI_APPLICATION or "django.core.wsgi.get_wsgi_application()",
+            lines=(("settings", f"{effective} (DEBUG={bool(settings.DEBUG)})"),),
+            advice=(*_settings_advice(effective), *_hosts_advice(), *_static_advice()),
+        )
+
+    def load(self) -> WSGIApp:
+        """The application that WSGI_APPLICATION names, or Django's own."""
+        return cast(WSGIApp, get_internal_wsgi_application())
+
+    def static_roots(self) -> Sequence[StaticRoot]:
+        """STATIC_URL, with the collected files or those of the finders."""
+        return static_roots()
+
+    def before_fork(self) -> None:
+        """Close what two processes must not share."""
+        _close_everything()
+
+    def worker_started(self) -> None:
+        """Close what was opened since."""
+        _close_everything()
+
+    def slot_idle(self) -> None:
+        """Close this slot's connections that are past CONN_MAX_AGE or broken."""
+        close_old_connections()
+
+    def slot_interrupted(self) -> None:
+        """Close this slot's connections: one that was interrupted in a query fails the next request."""
+        connections.close_all()
+
+    def worker_stopping(self) -> None:
+        """Close what is left, with the pools."""
+        _close_everything()
+
+
+def _close_everything() -> None:
+    connections.close_all()
+    for connection in connections.all(initialized_only=True):
+        close_pool = getattr(connection, "close_pool", None)
+        if close_pool is not None:
+            close_pool()
+    caches.close_all()
+
+
+def _effective_settings() -> str:
+    return getattr(settings, "SETTINGS_MODULE", None) or "settings.configure()"
+
+
+def _settings_advice(effective: str) -> list[Advice]:
+    program = settings_module.settings_named_in(settings_module.program_file())
+    wsgi = settings_module.settings_named_in(settings_module.wsgi_file(settings.WSGI_APPLICATION))
+    other = settings_module.other_settings(effective, program, wsgi)
+    if other is None:
+        return []
+    return [Advice(f"manage.py defaults to {effective}, but wsgi.py names {other}", f"--settings {other}")]
+
+
+def _hosts_advice() -> list[Advice]:
+    if settings.DEBUG or settings.ALLOWED_HOSTS:
+        return []
+    return [Advice("ALLOWED_HOSTS is empty: every request is answered 400", 'ALLOWED_HOSTS = ["www.example.org"]')]
+
+
+def _static_advice() -> list[Advice]:
+    local = apps.is_installed(STATICFILES) and url_prefixes(settings.STATIC_URL, settings.FORCE_SCRIPT_NAME or "")
+    if settings.DEBUG or not local or collected_folder() is not None:
+        return []
+    if not settings.STATIC_ROOT:
+        return [
+            Advice(
+                "no STATIC_ROOT: static files come from the apps' folders, as they were at the start",
+                'STATIC_ROOT = BASE_DIR / "staticfiles" in the settings, then python manage.py collectstatic',
+            )
+        ]
+    return [Advice(f"nothing was collected in {settings.STATIC_ROOT}", "python manage.py collectstatic --no-input")]

@@ -1,0 +1,44 @@
+"""``python manage.py prodserve``: serve this project.
+
+The first process checks the project and hands over to ``prodserve.cli``; the same command runs again inside each
+generation process, where ``prodserve.cli`` goes on from there.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import PurePath
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from prodserve.cli import serve
+from prodserve.config.arguments import add_arguments, typed
+from prodserve.worker.boot import role
+
+from django_prodserve.adapter import DjangoAdapter
+
+
+class Command(BaseCommand):
+    """Options come from the one table of settings. Django's system checks run first, and their errors stop it."""
+
+    help = "Serves this project with prodserve, for production."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add prodserve's options to Django's own."""
+        add_arguments(parser)
+
+    def execute(self, *args: Any, **options: Any) -> Any:
+        """As Django has it, but what the first process checked is not checked again in the generations."""
+        return super().execute(*args, **{**options, "skip_checks": options.get("skip_checks") or role() is not None})
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Serve; does not return."""
+        serve(DjangoAdapter(), typed(options), f"{program_name(sys.argv[0])} prodserve")
+
+
+def program_name(argv0: str) -> str:
+    """How the user calls Django's command line: ``python manage.py``, ``python -m django``, ``django-admin``."""
+    name = PurePath(argv0).name
+    if name == "__main__.py":
+        return "python -m django"
+    return f"python {name}" if name.endswith(".py") else name
