@@ -28,6 +28,8 @@ class StaticRoot:
     """Relative names that carry a hash of their content: cached for ever by clients."""
     max_age_s: int | None = None
     """``Cache-Control: max-age`` of the others; ``None``: ``no-cache``, each use is revalidated."""
+    index: bool = False
+    """``index.html`` answers for a directory; the directory without its slash is sent on to the form with one."""
     source: str = ""
     """Where it was configured, for the banner: ``STATIC_ROOT``, ``blueprint admin`` …"""
 

@@ -1,0 +1,201 @@
+"""What is known of the files of all static roots: their state, their codings, their heads; small contents too.
+
+Bounded in every direction: number of files, bytes of content. Each entry is compared with the disk at most once a
+second and only when it is asked for; names that do not exist leave nothing behind. Least recently used goes first, to
+the second.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from functools import partial
+
+from ..adapter import StaticRoot
+from ..http.answer import Answer
+from ..http.media_types import compressible, content_type
+from ..http.negotiation import IDENTITY, choose_coding
+from .file_names import canonical_path
+from .file_trees import DirectoryTree, FileState, FileTree, ListedTree, state_at, state_of
+from .representation import Representation, cache_control
+
+FILES_MAX = 16384
+CONTENT_LIMIT_BYTES = 65536
+CONTENTS_LIMIT_BYTES = 16 * 1024 * 1024
+CODING_SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
+REMEMBERED_CHOICES = 32
+REMEMBERED_CHARACTERS = 200
+
+
+class Mount:
+    """One static root, ready to be looked into."""
+
+    def __init__(self, root: StaticRoot) -> None:
+        self.prefix = canonical_path(root.url_prefix)
+        self.tree: FileTree = ListedTree(root.files) if root.files is not None else DirectoryTree(root.directory or "")
+        self.index = root.index
+        self._immutable = root.immutable
+        self._max_age_s = root.max_age_s
+
+    def key(self, name: str) -> bytes:
+        """The raw path under which the file is remembered."""
+        return self.prefix + canonical_path(name)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file of that name that may be served."""
+        try:
+            self._state(name)
+        except OSError:
+            return False
+        return True
+
+    def look_up(self, name: str, now_s: int) -> ServedFile:
+        """All that can be served for ``name``; ``OSError`` where that is nothing."""
+        own = self._state(name)
+        immutable = name in self._immutable
+        seen = self._siblings(name) if compressible(name) else []
+        usable = [
+            (state.size, coding, state)
+            for coding, _, state in seen
+            if state is not None and state.size < own.size and (immutable or not _older(state, own))
+        ]
+        represent = partial(
+            Representation,
+            content_type=content_type(name),
+            caching=cache_control(immutable, self._max_age_s),
+            varies=bool(usable),
+            now_s=now_s,
+        )
+        representations = [represent(name, IDENTITY, own)]
+        representations += [
+            represent(name + CODING_SUFFIXES[coding], coding, state) for _, coding, state in sorted(usable)
+        ]
+        watched = [(self.tree.path(name), own), *[(path, state) for _, path, state in seen]]
+        return ServedFile(self, self.key(name), representations, watched, now_s)
+
+    def _siblings(self, name: str) -> list[tuple[str, str | None, FileState | None]]:
+        """Coding, path and state of the files that may hold ``name`` in a content coding."""
+        found = []
+        for coding, suffix in CODING_SUFFIXES.items():
+            try:
+                state = self._state(name + suffix)
+            except OSError:
+                state = None
+            found.append((coding, self.tree.path(name + suffix), state))
+        return found
+
+    def _state(self, name: str) -> FileState:
+        fd = self.tree.open(name)
+        try:
+            return state_of(os.fstat(fd))
+        finally:
+            os.close(fd)
+
+
+def _older(encoded: FileState, own: FileState) -> bool:
+    """Whether an encoded copy was made before the file's last change; some tools keep whole seconds only."""
+    return encoded.modified_ns // 1_000_000_000 < own.modified_ns // 1_000_000_000
+
+
+class ServedFile:
+    """One file of one mount in all of its codings, as it was when it was last looked at."""
+
+    __slots__ = ("by_accept", "checked_s", "codings", "key", "mount", "plain", "representations", "watched")
+
+    def __init__(
+        self,
+        mount: Mount,
+        key: bytes,
+        representations: list[Representation],
+        watched: list[tuple[str | None, FileState | None]],
+        now_s: int,
+    ) -> None:
+        self.mount = mount
+        self.key = key
+        self.representations = representations
+        """The unencoded one, then the encoded ones, smallest first."""
+        self.codings = tuple(each.coding for each in representations[1:])
+        self.watched = watched
+        self.checked_s = now_s
+        self.plain: Answer | None = None
+        """The answer to a plain GET, where it is in memory and the file has one coding only."""
+        self.by_accept: dict[str, Answer] = {}
+        """The same by Accept-Encoding, where it has several."""
+
+    def select(self, accept_encoding: str | None) -> Representation:
+        """The representation for a request with this Accept-Encoding (``None``: it has none)."""
+        if not self.codings or accept_encoding is None:
+            return self.representations[0]
+        coding = choose_coding(accept_encoding, self.codings)
+        return self.representations[0 if coding == IDENTITY else 1 + self.codings.index(coding)]
+
+    def is_current(self) -> bool:
+        """Whether the disk still shows what was found."""
+        return all((state_at(path) if path is not None else None) == state for path, state in self.watched)
+
+    def remember(self, accept_encoding: str | None, answer: Answer) -> None:
+        """Keep the finished answer to a plain GET for the next one."""
+        if not self.codings:
+            self.plain = answer
+        elif accept_encoding is not None and len(accept_encoding) <= REMEMBERED_CHARACTERS:
+            if len(self.by_accept) >= REMEMBERED_CHOICES:
+                self.by_accept.clear()
+            self.by_accept[accept_encoding] = answer
+
+    def forget_answers(self) -> None:
+        """Drop finished answers: the content of one of them leaves the memory."""
+        self.plain = None
+        self.by_accept.clear()
+
+
+class FileIndex:
+    """The files that were asked for lately, by the canonical raw path."""
+
+    def __init__(self) -> None:
+        self.files: OrderedDict[bytes, ServedFile] = OrderedDict()
+        self._contents: OrderedDict[Representation, ServedFile] = OrderedDict()
+        self._contents_bytes = 0
+
+    def current(self, key: bytes, now_s: int) -> ServedFile | None:
+        """What is known of ``key`` and was compared with the disk within this second; ``None``: look it up."""
+        file = self.files.get(key)
+        if file is None or file.checked_s == now_s:
+            return file
+        if not file.is_current() or file.representations[0].last_modified_s is None:
+            self.forget(file)
+            return None
+        file.checked_s = now_s
+        self.files.move_to_end(key)
+        for representation in file.representations:
+            if representation in self._contents:
+                self._contents.move_to_end(representation)
+        return file
+
+    def add(self, file: ServedFile) -> None:
+        """Take a new entry in, and let the least recently used one go for it."""
+        if (former := self.files.get(file.key)) is not None:
+            self.forget(former)
+        while len(self.files) >= FILES_MAX:
+            self.forget(next(iter(self.files.values())))
+        self.files[file.key] = file
+
+    def forget(self, file: ServedFile) -> None:
+        """Drop an entry and its contents."""
+        self.files.pop(file.key, None)
+        for representation in file.representations:
+            self._drop_content(representation)
+
+    def keep(self, file: ServedFile, representation: Representation, content: bytes) -> Answer:
+        """Hold a small content in memory; others go for it."""
+        self._contents_bytes += len(content)
+        self._contents[representation] = file
+        while self._contents_bytes > CONTENTS_LIMIT_BYTES:
+            self._drop_content(next(iter(self._contents)))
+        return representation.keep(content)
+
+    def _drop_content(self, representation: Representation) -> None:
+        file = self._contents.pop(representation, None)
+        if file is not None and representation.content is not None:
+            self._contents_bytes -= len(representation.content)
+            representation.drop()
+            file.forget_answers()

@@ -1,0 +1,81 @@
+"""Where the files of one URL prefix are: below a directory, or in an explicit list. The only part that reads disks.
+
+Names are relative, use ``/`` and come from ``file_names``. Everything may appear, change and disappear at any time.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from .beneath import open_beneath, open_regular
+
+
+class FileState(NamedTuple):
+    """What tells one content of a file from the next without reading it."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+
+def state_of(found: os.stat_result) -> FileState:
+    """The state in a ``stat`` result."""
+    return FileState(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def state_at(path: str) -> FileState | None:
+    """The state of whatever ``path`` leads to now; ``None`` if there is nothing, or nothing to be seen."""
+    try:
+        return state_of(os.stat(path))
+    except OSError:
+        return None
+
+
+class FileTree(Protocol):
+    """A source of files."""
+
+    def open(self, name: str) -> int:
+        """A descriptor of the regular file ``name``; ``OSError`` as the system raises it where there is none."""
+
+    def path(self, name: str) -> str | None:
+        """Where ``name`` would be, to look at its state (not to open it); ``None``: it can't be."""
+
+
+class DirectoryTree:
+    """All that is below one directory; links are followed while they stay inside."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = os.path.abspath(directory)
+
+    def open(self, name: str) -> int:
+        """Open ``name`` without leaving the directory."""
+        return open_beneath(self._directory, name)
+
+    def path(self, name: str) -> str | None:
+        """The path below the directory."""
+        return f"{self._directory}/{name}"
+
+
+class ListedTree:
+    """Files that somebody gathered from many places. Their paths are trusted, wherever they lead."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._files = files
+        self._directories = {name[:end] for name in files for end in range(len(name)) if name[end] == "/" or end == 0}
+
+    def open(self, name: str) -> int:
+        """Open the file listed as ``name``."""
+        path = self._files.get(name)
+        if path is None:
+            missing = errno.EISDIR if name.rstrip("/") in self._directories else errno.ENOENT
+            raise OSError(missing, os.strerror(missing), name)
+        return open_regular(path)
+
+    def path(self, name: str) -> str | None:
+        """The listed path."""
+        return self._files.get(name)

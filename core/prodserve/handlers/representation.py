@@ -1,0 +1,113 @@
+"""One file in one content coding, with every head that can be written before it is asked for.
+
+Pure: built from a file's state, it knows no descriptor. Fields and their order are nginx's; the ETag too
+(``"mtime-size"`` in hexadecimal), with the coding added, so that no two codings of a file share one (RFC 9110 §8.8.3).
+"""
+
+from __future__ import annotations
+
+from ..clock import http_date
+from ..http.answer import Answer, head_block
+from ..http.negotiation import IDENTITY
+from ..http.ranges import ByteRange, multipart_end, part_head
+from ..http.segments import Segment
+from .file_trees import FileState
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+CLOCK_LAG_S = 1
+
+
+def cache_control(immutable: bool, max_age_s: int | None) -> str:
+    """The value of Cache-Control: for ever, for a time, or to be asked for each time (RFC 9111 §5.2.2)."""
+    if immutable:
+        return IMMUTABLE
+    return f"public, max-age={max_age_s}" if max_age_s else "no-cache"
+
+
+class Representation:
+    """What is sent for one file in one coding. ``content`` and ``whole`` come and go with the memory for them."""
+
+    __slots__ = (
+        "coding",
+        "content",
+        "content_type",
+        "etag",
+        "head",
+        "head_only",
+        "last_modified_s",
+        "name",
+        "not_modified",
+        "selected",
+        "size",
+        "state",
+        "whole",
+    )
+
+    def __init__(
+        self, name: str, coding: str, state: FileState, *, content_type: str, caching: str, varies: bool, now_s: int
+    ) -> None:
+        self.name = name
+        self.coding = coding
+        self.state = state
+        self.size = state.size
+        self.content_type = content_type
+        modified_s = state.modified_ns // 1_000_000_000
+        self.etag = f'"{modified_s:x}-{state.size:x}{"" if coding == IDENTITY else "-" + coding}"'
+        self.last_modified_s = modified_s if modified_s <= now_s + CLOCK_LAG_S else None
+        """``None`` for a file from the future: no Last-Modified may be later than Date (RFC 9110 §8.8.2.1)."""
+        validators = [("ETag", self.etag)]
+        if self.last_modified_s is not None:
+            validators.insert(0, ("Last-Modified", http_date(self.last_modified_s)))
+        caches = [("Cache-Control", caching), *([("Vary", "Accept-Encoding")] if varies else [])]
+        encoded = [("Content-Encoding", coding)] if coding != IDENTITY else []
+        self.selected = [*validators, *caches, *encoded]
+        """The fields that a 206 shares with a 200 (RFC 9110 §15.3.7)."""
+        self.head = head_block(
+            200,
+            [
+                ("Content-Type", content_type),
+                ("Content-Length", str(self.size)),
+                *self.selected,
+                ("Accept-Ranges", "bytes"),
+            ],
+        )
+        self.head_only = Answer(200, self.head)
+        self.not_modified = Answer(304, head_block(304, [*validators, *caches]))
+        self.content: bytes | None = None
+        self.whole: Answer | None = None
+
+    def keep(self, content: bytes) -> Answer:
+        """Hold the content in memory, and with it the finished answer to a plain GET."""
+        self.content = content
+        self.whole = Answer(200, self.head, (content,) if content else (), self.size)
+        return self.whole
+
+    def drop(self) -> None:
+        """Let go of the content."""
+        self.content = self.whole = None
+
+    def one_part(self, part: ByteRange, piece: Segment) -> Answer:
+        """The 206 with a single part, which ``piece`` holds."""
+        fields = [
+            ("Content-Type", self.content_type),
+            ("Content-Length", str(part.length)),
+            *self.selected,
+            ("Content-Range", part.content_range(self.size)),
+        ]
+        return Answer(206, head_block(206, fields), (piece,), part.length)
+
+    def many_parts(self, parts: tuple[ByteRange, ...], pieces: tuple[Segment, ...], boundary: str) -> Answer:
+        """The 206 with several parts; ``boundary`` is a word that the content does not contain."""
+        body: list[Segment] = []
+        end = multipart_end(boundary)
+        length = len(end)
+        for part, piece in zip(parts, pieces, strict=True):
+            head = part_head(boundary, self.content_type, part, self.size)
+            body += (head, piece)
+            length += len(head) + part.length
+        fields = [
+            ("Content-Type", f"multipart/byteranges; boundary={boundary}"),
+            ("Content-Length", str(length)),
+            *self.selected,
+        ]
+        return Answer(206, head_block(206, fields), (*body, end), length)

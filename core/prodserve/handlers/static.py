@@ -1,0 +1,220 @@
+"""Static files, answered inside the event loop without the application.
+
+The engine asks for every target that begins with one of ``prefixes``; a file that is in memory costs a look-up. What
+an answer means is decided in ``http`` (conditions, ranges, codings), where files are in ``file_index``; here the
+two are put together. Nothing is logged and nothing waits, save for the disk.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping, Sequence
+
+from ..adapter import StaticRoot
+from ..http.answer import Answer, head_block, plain_answer, without_body
+from ..http.conditional import Verdict, evaluate, range_is_current
+from ..http.ranges import ByteRange, select_ranges, unsatisfied_range
+from ..http.segments import FileSlice, Segment
+from .file_index import CONTENT_LIMIT_BYTES, FileIndex, Mount, ServedFile
+from .file_names import file_name
+from .file_trees import state_of
+from .representation import Representation
+
+ALLOW = ("Allow", "GET, HEAD, OPTIONS")
+OPTIONS_ANSWER = Answer(204, head_block(204, [ALLOW]))
+REFUSALS = {
+    403: plain_answer(403),
+    404: plain_answer(404),
+    405: plain_answer(405, [ALLOW]),
+    412: plain_answer(412),
+    500: plain_answer(500),
+    503: plain_answer(503, [("Retry-After", "1")]),
+}
+REFUSALS_TO_HEAD = {status: without_body(answer) for status, answer in REFUSALS.items()}
+STATUS_OF_ERROR = {
+    errno.ENOENT: 404,
+    errno.ENOTDIR: 404,
+    errno.EISDIR: 404,
+    errno.ELOOP: 404,
+    errno.ENAMETOOLONG: 404,
+    errno.ENXIO: 404,
+    errno.EACCES: 403,
+    errno.EPERM: 403,
+    errno.EMFILE: 503,
+    errno.ENFILE: 503,
+    errno.ENOMEM: 503,
+}
+"""What a file that can't be opened is answered with; the rest (a failing disk) is a 500. A cache in between may keep a
+404, so what passes must not be one."""
+CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE")
+CHANGES_MAX = 3
+INDEX = "index.html"
+
+
+class FileChanged(Exception):
+    """Between its look-up and its opening the file became another one."""
+
+    def __init__(self, file: ServedFile) -> None:
+        self.file = file
+
+
+class StaticFiles:
+    """Answers for the files of all static roots, longest prefix first."""
+
+    def __init__(self, roots: Sequence[StaticRoot]) -> None:
+        self._mounts = sorted(map(Mount, roots), key=lambda mount: -len(mount.prefix))
+        self.prefixes = tuple(dict.fromkeys(mount.prefix for mount in self._mounts))
+        """Raw beginnings of the targets that may be files; the others need not be asked for."""
+        self._index = FileIndex()
+        self._files = self._index.files
+
+    def hot(self, target: bytes, now_s: int, accept_encoding: str | None = None) -> Answer | None:
+        """The finished answer to a GET without conditions and ranges, if it is at hand; else ask ``answer``.
+
+        Without ``accept_encoding`` only for files that exist in one coding. The same object each time.
+        """
+        file = self._files.get(target)
+        if file is None or file.checked_s != now_s:
+            return None
+        return file.plain or (file.by_accept.get(accept_encoding) if accept_encoding is not None else None)
+
+    def answer(self, method: str, target: bytes, fields: Mapping[str, str], now_s: int) -> Answer | None:
+        """Answer a request; ``None``: it is not ours, the app answers.
+
+        ``fields`` are the request's by their environ names, ``now_s`` is a clock that ticks in seconds. Descriptors in
+        the answer belong to whoever gets it.
+        """
+        path, question, query = target.partition(b"?")
+        try:
+            for _ in range(CHANGES_MAX):
+                try:
+                    file = self._find(path, now_s)
+                    if method in ("GET", "HEAD"):
+                        return self._represent(file, method, fields, now_s)
+                    return OPTIONS_ANSWER if method == "OPTIONS" else REFUSALS[405]
+                except FileChanged as changed:
+                    self._index.forget(changed.file)
+            return _refusal(503, method)
+        except IsADirectoryError:
+            location = (path + b"/" + question + query).decode("latin-1")
+            moved = plain_answer(301, [("Location", location)])
+            return without_body(moved) if method == "HEAD" else moved
+        except OSError as error:
+            status = STATUS_OF_ERROR.get(error.errno or 0, 500)
+            return None if status == 404 and self._passes_on(path) else _refusal(status, method)
+
+    def _passes_on(self, path: bytes) -> bool:
+        """Whether the app is asked for what is not there: a root at ``/`` stands beside it, not before it."""
+        return next((mount.prefix for mount in self._mounts if path.startswith(mount.prefix)), b"/") == b"/"
+
+    def _find(self, path: bytes, now_s: int) -> ServedFile:
+        """The file that a raw path names. ``IsADirectoryError``: one whose index has to be asked for with a slash."""
+        file = self._index.current(path, now_s)
+        if file is not None:
+            return file
+        lacking: list[str | None] = []
+        for mount in self._mounts:
+            if not path.startswith(mount.prefix):
+                continue
+            name = file_name(path[len(mount.prefix) :])
+            if name is None:
+                break
+            if not name or name.endswith("/"):
+                if not mount.index:
+                    continue
+                name += INDEX
+            try:
+                return self._find_in(mount, name, lacking, now_s)
+            except (FileNotFoundError, NotADirectoryError):
+                lacking.append(mount.tree.path(name))
+            except IsADirectoryError:
+                if mount.index and mount.has(f"{name}/{INDEX}"):
+                    raise
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+    def _find_in(self, mount: Mount, name: str, lacking: Sequence[str | None], now_s: int) -> ServedFile:
+        file = self._index.current(mount.key(name), now_s)
+        if file is None:
+            file = mount.look_up(name, now_s)
+            file.watched += [(elsewhere, None) for elsewhere in lacking]  # appear there, and they come first
+            self._index.add(file)
+        return file
+
+    def _represent(self, file: ServedFile, method: str, fields: Mapping[str, str], now_s: int) -> Answer:
+        """Choose the coding, then the status, then the parts (RFC 9110 §12.1, §13.2.2, §14.2)."""
+        accept_encoding = fields.get("HTTP_ACCEPT_ENCODING")
+        chosen = file.select(accept_encoding)
+        if any(name in fields for name in CONDITIONS):
+            verdict = evaluate(method, fields, chosen.etag, chosen.last_modified_s, now_s)
+            if verdict is Verdict.NOT_MODIFIED:
+                return chosen.not_modified
+            if verdict is Verdict.FAILED:
+                return _refusal(412, method)
+        if method == "HEAD":
+            return chosen.head_only  # ranges are defined for GET alone
+        wanted = fields.get("HTTP_RANGE")
+        if wanted is not None:
+            current = range_is_current(fields.get("HTTP_IF_RANGE"), chosen.etag, chosen.last_modified_s, now_s)
+            parts = select_ranges(wanted, chosen.size) if current else None
+            if parts is not None:
+                return self._partial(file, chosen, parts)
+        if chosen.size > CONTENT_LIMIT_BYTES:
+            return Answer(200, chosen.head, (FileSlice(_open(file, chosen), 0, chosen.size),), chosen.size)
+        answer = chosen.whole or self._index.keep(file, chosen, _read(file, chosen))
+        file.remember(accept_encoding, answer)
+        return answer
+
+    def _partial(self, file: ServedFile, chosen: Representation, parts: tuple[ByteRange, ...]) -> Answer:
+        """A 206 with ``parts``, or a 416 where there are none."""
+        if not parts:
+            return plain_answer(416, [("Content-Range", unsatisfied_range(chosen.size))])
+        pieces = _pieces(file, chosen, parts)
+        if len(parts) == 1:
+            return chosen.one_part(parts[0], pieces[0])
+        return chosen.many_parts(parts, pieces, os.urandom(12).hex())
+
+
+def _refusal(status: int, method: str) -> Answer:
+    return (REFUSALS_TO_HEAD if method == "HEAD" else REFUSALS)[status]
+
+
+def _open(file: ServedFile, chosen: Representation) -> int:
+    """A descriptor of the very file that the head was written for."""
+    try:
+        fd = file.mount.tree.open(chosen.name)
+    except FileNotFoundError:
+        raise FileChanged(file) from None
+    if state_of(os.fstat(fd)) != chosen.state:
+        os.close(fd)
+        raise FileChanged(file)
+    return fd
+
+
+def _read(file: ServedFile, chosen: Representation) -> bytes:
+    """A small content, whole."""
+    fd = _open(file, chosen)
+    try:
+        content = os.read(fd, chosen.size + 1)
+    finally:
+        os.close(fd)
+    if len(content) != chosen.size:
+        raise FileChanged(file)
+    return content
+
+
+def _pieces(file: ServedFile, chosen: Representation, parts: tuple[ByteRange, ...]) -> tuple[Segment, ...]:
+    """The parts of a content: cut from memory, or each with a descriptor of its own."""
+    if chosen.content is not None:
+        content = memoryview(chosen.content)
+        return tuple(content[part.start : part.start + part.length] for part in parts)
+    fd = _open(file, chosen)
+    pieces = [FileSlice(fd, parts[0].start, parts[0].length)]
+    try:
+        for part in parts[1:]:
+            pieces.append(FileSlice(os.dup(fd), part.start, part.length))
+    except OSError:
+        for piece in pieces:
+            piece.close()
+        raise
+    return tuple(pieces)

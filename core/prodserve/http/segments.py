@@ -1,0 +1,34 @@
+"""Pieces of a response body: bytes in memory, or a stretch of an open file that the kernel sends by itself.
+
+Nothing here reads or sends. Whoever receives a ``FileSlice`` owns its descriptor and closes the slice once, whether it
+was sent or not.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+class FileSlice:
+    """``count`` bytes of the open file ``fd`` from ``offset`` on; the descriptor belongs to the slice."""
+
+    __slots__ = ("count", "fd", "offset")
+
+    def __init__(self, fd: int, offset: int, count: int) -> None:
+        self.fd = fd
+        self.offset = offset
+        self.count = count
+
+    def __len__(self) -> int:
+        """The bytes that are still to be sent, as with the other segments."""
+        return self.count
+
+    def close(self) -> None:
+        """Close the descriptor. A second call does nothing: its number may be somebody else's by then."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+Segment = bytes | memoryview | FileSlice
+"""One piece of a body, in the order in which it is sent."""
