@@ -285,6 +285,8 @@ class Action:
         return "--" + self.name.replace("_", "-")
 
 
+DEFAULT_SLOTS = {"greenlets": 100, "threads": 8}
+"""What ``slots`` is where nothing else is said."""
 VARIABLE_PREFIX = "PRODSERVE_"
 POSITIONAL = "addrport"
 POSITIONAL_HELP = "Where to listen: 8000, 0:8000, [::1]:8000, unix:/run/app.sock … As the first --bind."

@@ -15,6 +15,8 @@ from typing import Any
 from ..errors import ConfigError, Problem
 from .options import ACTIONS, OPTION, OPTIONS, POSITIONAL, VARIABLE_PREFIX, Config, Option
 
+__all__ = ["Config", "Resolution", "Source", "nearest", "reloaded", "resolve", "trace"]
+
 COMMAND_LINE, ENVIRONMENT, SETTINGS, DEFAULT = "command line", "environment", "settings", "default"
 
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from prodserve import VERSION
+from prodserve.config.options import DEFAULT_SLOTS
 
 MOST_ROOTS = 3
 MOST_ADVICE = 3
 
-DEFAULT_SLOTS = {"greenlets": 100, "threads": 8}
 _BOLD, _YELLOW, _DIM, _PLAIN = "\x1b[1m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
 
 Row = tuple[str, str]

@@ -1,0 +1,133 @@
+"""The one command behind ``manage.py prodserve``, ``flask prodserve`` and ``python -m prodserve``.
+
+It runs twice. In the first process it resolves the configuration, checks what can be checked, chooses the execution
+model and replaces the process by the supervisor. In a generation process, which runs the user's program again, it
+goes on as that generation. What it decides is decided by pure functions in its neighbours.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import NoReturn
+
+from ..adapter import Adapter, Advice
+from ..config.explain import explain
+from ..config.options import Config
+from ..config.resolve import DEFAULT, Resolution, trace
+from ..errors import ConfigError, Problem, ProdserveError
+from ..observe.tracebacks import app_traceback
+from .check import findings
+from .model import Model, choose
+from .preflight import debug_advice, preflight
+
+EXIT_APP = 1
+EXIT_CONFIG = 2
+
+
+class AppFailed(ProdserveError):
+    """The project's own code failed before anything was served: its traceback, then one line."""
+
+
+def serve(adapter: Adapter, given: Mapping[str, object], program: str) -> NoReturn:
+    """Serve the project of ``adapter`` until a signal ends it; never returns.
+
+    ``given``: the options that were typed, by name, as ``prodserve.cli.typed`` collects them. ``program``: how the
+    user calls this, ``python manage.py prodserve``. Exits with 2 if the configuration can't be served, and with 1 if
+    the project can't be loaded; the supervisor's own exit codes follow.
+    """
+    from ..worker.boot import role
+
+    try:
+        mine = role()
+        if mine is None:
+            _first_process(adapter, given, program)
+        else:
+            from ..worker import generation
+
+            generation.run(adapter, _resolve(adapter, given).config, mine)
+    except ConfigError as error:
+        _say(f"{program}: can't start")
+        for problem in error.problems:
+            _say(f"  {problem}".replace("\n", "\n  "))
+        sys.exit(EXIT_CONFIG)
+    except AppFailed as error:
+        _say(str(error))
+        sys.exit(EXIT_APP)
+
+
+def _first_process(adapter: Adapter, given: Mapping[str, object], program: str) -> NoReturn:
+    resolution = _resolve(adapter, given)
+    if given.get("explain"):
+        print("\n".join(explain(resolution)))
+        sys.exit(0)
+    with _project_code("the application can't be loaded"):
+        debug = adapter.debug()
+        reasons = adapter.thread_reasons() if resolution.config.worker_model != "threads" else ()
+    preflight(debug, resolution.config)
+    source = resolution.sources["worker_model"]
+    model = choose(resolution.config.worker_model, "" if source.layer == DEFAULT else source.where, reasons)
+    advice = (*debug_advice(debug, resolution.config), *model.advice())
+    if given.get("check_config"):
+        _check(adapter, resolution.config, model, advice)
+    _launch(adapter, resolution.config, model, advice, program)
+
+
+def _resolve(adapter: Adapter, given: Mapping[str, object]) -> Resolution:
+    with _project_code("the project's settings can't be read"):
+        settings = adapter.settings()
+    return trace(given, os.environ, settings)
+
+
+def _check(adapter: Adapter, config: Config, model: Model, advice: tuple[Advice, ...]) -> NoReturn:
+    with _project_code("the application can't be loaded"):
+        adapter.load()
+        roots = adapter.static_roots() if config.serve_static else ()
+        facts = adapter.facts()
+    print("\n".join(findings(config, facts, model, roots, (*advice, *facts.advice))))
+    sys.exit(0)
+
+
+def _launch(adapter: Adapter, config: Config, model: Model, advice: tuple[Advice, ...], program: str) -> NoReturn:
+    from ..supervisor import launch
+    from ..supervisor.program import current_program
+
+    if hasattr(sys, "ps1"):
+        what = "the server has to run your program again, and this is a Python prompt"
+        raise ConfigError([Problem("start", what, f"type it in a shell: {program}")])
+    ours = current_program()
+    facts = asdict(adapter.facts())
+    try:
+        launch.start(
+            {
+                "program": ours.to_plain(),
+                "cwd": ours.cwd,
+                "command": program,
+                "model": model.name,
+                "reasons": list(model.reasons),
+                "pinned": model.pinned,
+                "facts": facts,
+                "advice": [asdict(one) for one in advice],
+                "config": config.to_plain(),
+            }
+        )
+    except OSError as error:
+        raise ConfigError([Problem("start", f"{sys.executable} can't be started again: {error}")]) from error
+
+
+@contextmanager
+def _project_code(what: str) -> Iterator[None]:
+    """Around code of the project: whatever it raises is its author's to read, without our frames."""
+    try:
+        yield
+    except ProdserveError:
+        raise
+    except Exception as error:  # a rim: the project may raise anything
+        raise AppFailed(f"{app_traceback(error)}\nprodserve: {what}: {type(error).__name__}") from error
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
