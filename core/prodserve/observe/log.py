@@ -1,4 +1,4 @@
-"""The error log: lines of the form ``[2026-11-22 18:00:01 +0000] [123] [INFO] text``, written at once to one descriptor.
+"""The error log: lines of the form ``[2026-11-22 18:00:01 +0000] [123] [INFO] text``, written at once.
 
 Not the ``logging`` module: a hub may neither block on a lock of it nor switch greenlets inside one. A record is one
 ``write``, so records of several processes do not mix. Whatever the text contains, it can't forge a record: control

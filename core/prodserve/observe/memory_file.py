@@ -1,4 +1,4 @@
-"""Files without a name, for what one process hands to the next: in memory on Linux, an unlinked temporary file elsewhere."""
+"""Files without a name, for what one process hands to the next: in memory on Linux, elsewhere on disk."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ Read = Callable[[str], str | None]
 class Cpus(NamedTuple):
     """A number of CPUs, at least 1, and the sentence that explains it."""
 
-    count: int
+    number: int
     why: str
 
 

@@ -67,7 +67,7 @@ class Generation:
 
 
 def describe_status(status: int) -> str:
-    """What became of a process, from the status of ``waitpid``: ``ended with exit code 1``, ``was killed by SIGKILL``."""
+    """What became of a process, by its ``waitpid`` status: ``ended with exit code 1``, ``was killed by SIGKILL``."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         try:

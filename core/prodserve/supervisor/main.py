@@ -25,6 +25,7 @@ from prodserve.observe.log import Log
 from prodserve.observe.memory_file import read_json
 from prodserve.observe.title import set_title
 from prodserve.supervisor import cpus
+from prodserve.supervisor.banner import banner, reload_line
 from prodserve.supervisor.fleet import Generation, Process, Worker
 from prodserve.supervisor.lifecycle import Server
 from prodserve.supervisor.listeners import Listener, close_all, listen
@@ -62,11 +63,9 @@ def serve(record: Mapping[str, Any], config: Config) -> int:
         close_all(listeners)
 
 
-def _supervise(
-    record: Mapping[str, Any], config: Config, log: Log, listeners: Sequence[Listener], signals: int
-) -> int:
+def _supervise(record: Mapping[str, Any], config: Config, log: Log, listeners: Sequence[Listener], signals: int) -> int:
     allowed = cpus.allowed_cpus()
-    workers = config.workers or allowed.count
+    workers = config.workers or allowed.number
     board = Board.create(workers * ROWS_PER_WORKER)
     lifeline, lifeline_end = os.pipe()
     selector = selectors.DefaultSelector()
@@ -90,10 +89,30 @@ def _supervise(
         selector.register(control, selectors.EVENT_READ, process)
         return process
 
-    def announce(generation: Generation) -> Sequence[str]:
-        return [f"generation {generation.number} serves {', '.join(listener.url for listener in listeners)}"]
+    def announce(generation: Generation, again: bool) -> None:
+        if again:
+            log.info(reload_line(generation.number, len(generation.workers), generation.loaded))
+            return
+        lines = banner(
+            record,
+            generation.loaded,
+            urls=[listener.url for listener in listeners],
+            workers=workers,
+            workers_why="" if config.workers else allowed.why,
+            pid=os.getpid(),
+            colour=os.isatty(log.fd),
+        )
+        _write(log.fd, "\n".join([*lines, ""]))
 
-    supervision = Supervision(config, workers, board, log, time.monotonic, start_process, announce)
+    supervision = Supervision(
+        config,
+        workers=workers,
+        board=board,
+        log=log,
+        now=time.monotonic,
+        spawn=start_process,
+        announce=announce,
+    )
     supervision.start()
     while supervision.state is not Server.STOPPED:
         try:
@@ -145,6 +164,14 @@ def _adopt_orphans() -> None:
     """Workers whose generation process dies become our children (Linux); elsewhere their end is polled for."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _write(fd: int, text: str) -> None:
+    """The banner is no record of the log; where nobody can read it, it is not missed."""
+    try:
+        os.write(fd, text.encode("utf-8", "backslashreplace"))
+    except OSError:
+        return
 
 
 def open_log(path: str) -> int:

@@ -47,7 +47,7 @@ def spawn(record: Mapping[str, Any], role: Mapping[str, Any], inherited: Sequenc
     return pid, ours
 
 
-def _become(command: Sequence[str], cwd: str, inherited: Sequence[int]) -> None:
+def _become(command: list[str], cwd: str, inherited: Sequence[int]) -> None:
     """In the child: never returns. A terminal's signals are ignored until ``boot`` has handlers for them."""
     try:
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):

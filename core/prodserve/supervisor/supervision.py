@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from prodserve.config.options import Config
@@ -42,17 +42,18 @@ SIGNALS = {
 
 class Supervision:
     """All generations and workers of one server. ``now`` is the monotonic clock, ``spawn`` starts a generation process
-    (of a whole generation, or of one worker of it), ``announce`` gives the lines to print when a generation is up."""
+    (of a whole generation, or of one worker of it), ``announce`` says that one is up (``True``: after a reload)."""
 
     def __init__(
         self,
         config: Config,
+        *,
         workers: int,
         board: Board,
         log: Log,
         now: Callable[[], float],
         spawn: Callable[[Generation, Worker | None], Process],
-        announce: Callable[[Generation], Sequence[str]],
+        announce: Callable[[Generation, bool], None],
     ) -> None:
         self.state = Server.STARTING
         self.exit_code = 0
@@ -66,6 +67,7 @@ class Supervision:
         self._spawn = spawn
         self._announce = announce
         self._number = 0
+        self._announced = False
         self._failures = 0
         self._retry_s: float | None = None
         self._looked_s = self._resumed_s = now()
@@ -243,9 +245,9 @@ class Supervision:
 
     def _announce_up(self, generation: Generation | None) -> None:
         assert generation is not None
+        self._announce(generation, self._announced)
+        self._announced = True
         self._failures = 0
-        for line in self._announce(generation):
-            self._log.info(line)
 
     def _reload(self, _: Generation | None) -> None:
         for generation in list(self.generations):

@@ -1,0 +1,169 @@
+"""The first code in a generation process: patches where the model wants it, then runs the user's program again.
+
+The program – ``manage.py``, ``python -m django``, ``flask``, a zip file – does whatever it always does, and comes to
+our command, which asks ``role()`` and goes on in ``prodserve.worker.generation``. Nothing is imported before the patch
+that the patch has to reach. What the program sees of itself (``sys.argv``, ``sys.path``, ``__main__``) is
+what it would see if its user had started it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+native_poll = getattr(select, "poll", None)
+"""``select.poll`` as it was before gevent replaced it: the fork server waits without a hub."""
+
+LOAD_FAILED = 70
+
+
+class Role(NamedTuple):
+    """What this process was started for. No environment variable says it: the app's own children must not know."""
+
+    generation: int
+    model: str
+    solo: int | None
+    """The one slot whose worker this process becomes; ``None``: it forks the workers of a generation."""
+    control_fd: int
+    lifeline_fd: int
+    board_fd: int
+    board_slots: int
+    log_fd: int
+    log_level: str
+    listeners: tuple[tuple[int, str], ...]
+    """Descriptor and URL of each."""
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """Every descriptor that belongs to the server."""
+        own = (self.control_fd, self.lifeline_fd, self.board_fd, self.log_fd)
+        return (*(fd for fd in own if fd > 2), *(fd for fd, _ in self.listeners))
+
+
+_role: Role | None = None
+
+
+def role() -> Role | None:
+    """The role of this process; ``None`` in a process that a user started."""
+    return _role
+
+
+def main(record_fd: int, model: str) -> NoReturn:
+    """Be the generation process of the record behind ``record_fd``; ``sys.argv[3:]`` are the roots on ``sys.path``."""
+    if model == "greenlets":
+        from gevent import monkey
+
+        monkey.patch_all()
+    from prodserve.observe.memory_file import read_json
+
+    record = read_json(record_fd)
+    plain = record["role"]
+    global _role
+    _role = Role(**{**plain, "listeners": tuple((fd, url) for fd, url in plain["listeners"])})
+    for fd in _role.fds:
+        os.set_inheritable(fd, False)
+    _listen_to_nobody()
+    _set_title(f"prodserve: generation {_role.generation} ({record['command']})")
+    del sys.path[len(sys.path) - len(record["roots"]) :]
+    sys.orig_argv = record["orig_argv"]
+    try:
+        run_program(record["program"])
+    except BaseException as error:  # the rim of the process: the supervisor hears why, the process ends
+        _report(_role, error)
+    else:
+        _report(_role, None)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(LOAD_FAILED)
+
+
+def run_program(program: Mapping[str, Any]) -> None:
+    """Run the user's program as ``__main__``, as ``python FLAGS TARGET REST`` would."""
+    kind, target, rest = program["kind"], program["target"], program["rest"]
+    sys.argv[:] = [program["argv0"], *rest]
+    safe_path = getattr(sys.flags, "safe_path", False)
+    if kind == "c":
+        if not safe_path:
+            sys.path.insert(0, "")
+        _execute(target, "<string>", None)
+    elif kind == "m":
+        import runpy
+
+        if not safe_path:
+            sys.path.insert(0, os.getcwd())
+        runpy.run_module(target, run_name="__main__", alter_sys=True)
+    elif _is_container(target) or target.endswith(".pyc"):
+        import runpy
+
+        runpy.run_path(target, run_name="__main__")
+    else:
+        if not safe_path:
+            sys.path.insert(0, os.path.dirname(os.path.realpath(target)))
+        path = os.path.abspath(target)
+        with open(path, "rb") as file:
+            source = file.read()
+        _execute(source, path, path)
+
+
+def _is_container(target: str) -> bool:
+    """Whether it is a directory or zip file with a ``__main__`` module, by Python's own rule: an importer knows it."""
+    from pkgutil import get_importer
+
+    return get_importer(target) is not None
+
+
+def _execute(source: str | bytes, filename: str, path: str | None) -> None:
+    """Run source code in a new ``__main__`` that stays, so that what it defines can be found there (``pickle``)."""
+    from importlib.machinery import SourceFileLoader
+    from types import ModuleType
+
+    module = ModuleType("__main__")
+    if path is not None:
+        module.__file__ = path
+        module.__loader__ = SourceFileLoader("__main__", path)
+    sys.modules["__main__"] = module
+    exec(compile(source, filename, "exec", dont_inherit=True), module.__dict__)
+
+
+def _listen_to_nobody() -> None:
+    """A terminal signals all of its processes; here the supervisor decides. Handlers, unlike ``SIG_IGN``, are not
+    inherited by the programs that the app starts."""
+    import signal
+
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, _nothing)
+
+
+def _nothing(number: int, frame: object) -> None:
+    return
+
+
+def _set_title(title: str) -> None:
+    from prodserve.observe.title import set_title
+
+    set_title(title)
+
+
+def _report(role_: Role, error: BaseException | None) -> None:
+    """Tell the supervisor that the program ended before it came to our command."""
+    from prodserve.observe.tracebacks import app_traceback
+    from prodserve.supervisor.packets import encode
+
+    if error is None or isinstance(error, SystemExit):
+        code = error.code if isinstance(error, SystemExit) else 0
+        if isinstance(code, str):
+            why = code
+        else:
+            why = f"the program ended with exit code {code or 0} before it came to serving; what it said stands above"
+    else:
+        why = app_traceback(error)
+    try:
+        os.write(role_.control_fd, encode({"event": "failed", "why": why}))
+    except OSError:
+        sys.stderr.write(why + "\n")  # the supervisor is gone

@@ -1,0 +1,234 @@
+"""A generation process after our command was reached: loads the app once, then forks workers as it is told.
+
+It decides nothing: the supervisor says "fork slot 2" and hears "slot 2 ended with 9" (docs/architecture.md). No gevent
+hub exists here, so that none is inherited: it waits with the system's own ``poll``, and calls ``fork`` and ``waitpid``
+past gevent's versions. It waits for its workers by name, never for children of the app. The supervisor's death closes
+the control socket, which ends this process; its workers see their lifeline end.
+"""
+
+from __future__ import annotations
+
+import atexit
+import faulthandler
+import gc
+import importlib
+import os
+import posix
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NoReturn
+
+from prodserve.adapter import Adapter, StaticRoot, WSGIApp
+from prodserve.config.options import Config
+from prodserve.observe.board import Board
+from prodserve.observe.log import Log
+from prodserve.observe.title import set_title
+from prodserve.observe.tracebacks import app_traceback
+from prodserve.supervisor.packets import LIMIT_BYTES, decode, encode
+from prodserve.worker.boot import LOAD_FAILED, Role, native_poll
+from prodserve.worker.shareability import inherited_state, release_hub
+
+WORKER_FAILED = 70
+POLL_MS = 250
+"""Between two looks at the workers where the kernel can't tell of their end (no ``pidfd_open``)."""
+MOST_FILES = 100_000
+"""Files of a static root are counted up to here."""
+
+Serve = Callable[..., None]
+"""The worker: ``prodserve.worker.worker.run``."""
+
+
+def run(adapter: Adapter, config: Config, role: Role, serve: Serve | None = None) -> NoReturn:
+    """Be the generation process, or the one worker of it that ``role`` names; ends the process."""
+    log = Log(role.log_fd, role.log_level)
+    before = inherited_state(role.model)
+    try:
+        app = adapter.load()
+        static = [describe_root(root) for root in adapter.static_roots()] if config.serve_static else []
+        facts = asdict(adapter.facts())
+        adapter.before_fork()
+        if serve is None:
+            serve = importlib.import_module("prodserve.worker.worker").run
+    except BaseException as error:  # whatever the app raised, the supervisor is told, and this process ends
+        tell(role, {"event": "failed", "why": load_failure(error)})
+        _leave(LOAD_FAILED)
+    release_hub()
+    because = inherited_state(role.model).since(before)
+    gc.collect()
+    gc.freeze()  # the collector of the workers then never touches what they share
+    loaded = {
+        "event": "loaded",
+        "shareable": not because,
+        "because": because,
+        "facts": facts,
+        "static": static,
+        "config": config.to_plain(),
+    }
+    if not tell(role, loaded):
+        _leave(0)
+    board = Board.open(role.board_fd, role.board_slots)
+    life = WorkerLife(app, adapter, config, role, serve, board, log)
+    ForkServer(role, life.live).serve()
+    _leave(0)
+
+
+def describe_root(root: StaticRoot) -> list[Any]:
+    """URL prefix, where it was configured, and the number of its files."""
+    where = root.source or root.directory or ""
+    if root.files is not None:
+        return [root.url_prefix, where, len(root.files)]
+    count = 0
+    for _, _, names in os.walk(root.directory or os.devnull):
+        count += len(names)
+        if count >= MOST_FILES:
+            break
+    return [root.url_prefix, where, count]
+
+
+def load_failure(error: BaseException) -> str:
+    """Why the app can't be loaded, for the log."""
+    if isinstance(error, SystemExit) and not isinstance(error.code, str):
+        return f"the application called sys.exit({error.code or 0}) while it was loaded\n" + app_traceback(error)
+    return app_traceback(error)
+
+
+def tell(role: Role, message: Mapping[str, Any]) -> bool:
+    """Send a message to the supervisor; whether it still listens."""
+    try:
+        os.write(role.control_fd, encode(message))
+    except OSError:
+        return False
+    return True
+
+
+class ForkServer:
+    """Does what the supervisor says until it says ``quit`` or is gone. ``work`` is the life of a worker."""
+
+    def __init__(self, role: Role, work: Callable[[int], NoReturn]) -> None:
+        self._role = role
+        self._work = work
+        self._slots: dict[int, int] = {}
+        """PID -> slot."""
+        self._ends: dict[int, int] = {}
+        """PID -> the descriptor that becomes readable when it ends, where the kernel has such."""
+        assert native_poll is not None
+        self._poll = native_poll()
+        self._poll.register(role.control_fd, 1)
+
+    def serve(self) -> None:
+        """Returns when this process is to end."""
+        signal.signal(signal.SIGTERM, _nothing)  # a whole control group may get it; the supervisor's word counts
+        while True:
+            blind = len(self._ends) < len(self._slots)
+            ready = {fd for fd, _ in self._poll.poll(POLL_MS if blind else None)}
+            self._bury()
+            if self._role.control_fd in ready and not self._obey():
+                return
+
+    def _obey(self) -> bool:
+        """Take one order; whether there may be more."""
+        packet = os.read(self._role.control_fd, LIMIT_BYTES)
+        if not packet:
+            return False
+        order = decode(packet)
+        if order["do"] == "fork":
+            self._fork(order["slot"])
+        elif order["do"] == "become":
+            self._work(order["slot"])
+        return bool(order["do"] != "quit")
+
+    def _fork(self, slot: int) -> None:
+        pid = posix.fork()
+        if pid == 0:
+            for end in self._ends.values():
+                os.close(end)
+            self._work(slot)
+        self._slots[pid] = slot
+        if hasattr(os, "pidfd_open"):
+            try:
+                end = os.pidfd_open(pid)
+            except OSError:
+                end = -1  # an old kernel, or a seccomp profile: polled for
+            if end >= 0:
+                self._ends[pid] = end
+                self._poll.register(end, 1)
+        tell(self._role, {"event": "forked", "slot": slot, "pid": pid})
+
+    def _bury(self) -> None:
+        """Report the workers that have ended."""
+        for pid, slot in list(self._slots.items()):
+            try:
+                ended, status = posix.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                ended, status = pid, 0  # the app waited for every child: its status is lost
+            if ended == 0:
+                continue
+            del self._slots[pid]
+            end = self._ends.pop(pid, None)
+            if end is not None:
+                self._poll.unregister(end)
+                os.close(end)
+            tell(self._role, {"event": "exited", "slot": slot, "pid": pid, "status": status})
+
+
+@dataclass(frozen=True)
+class WorkerLife:
+    """All that a worker of this generation needs; the child of a fork has it already."""
+
+    app: WSGIApp
+    adapter: Adapter
+    config: Config
+    role: Role
+    serve: Serve
+    board: Board
+    log: Log
+
+    def live(self, slot: int) -> NoReturn:
+        """Be the worker of ``slot`` until the end of this process."""
+        status = 0
+        try:
+            self._prepare(slot)
+            beat = self.board.claim(slot, self.role.generation)
+            self.serve(
+                self.app,
+                self.adapter,
+                self.config,
+                self.role.model,
+                self.role.listeners,
+                beat,
+                lambda: self._ready(slot),
+                self.role.lifeline_fd,
+            )
+        except BaseException as error:  # the rim of the process: there is nobody above
+            self.log.error(f"worker {slot} failed\n{app_traceback(error)}")
+            status = WORKER_FAILED
+        _leave(status)
+
+    def _prepare(self, slot: int) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+        faulthandler.enable(self.role.log_fd)
+        faulthandler.register(signal.SIGUSR1, self.role.log_fd)  # sent before a hung worker is killed
+        set_title(f"prodserve: worker {slot} of generation {self.role.generation}")
+        if self.role.model == "greenlets":
+            importlib.import_module("gevent").reinit()
+
+    def _ready(self, slot: int) -> None:
+        tell(self.role, {"event": "ready", "slot": slot, "pid": os.getpid()})
+        os.close(self.role.control_fd)
+
+
+def _nothing(number: int, frame: object) -> None:
+    return
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process: the app's exit handlers run, everything else of this copy of the interpreter is dropped."""
+    try:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
