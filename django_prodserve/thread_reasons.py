@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connections
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.module_loading import import_string
+from prodserve.adapter import counted
 
 BLOCKING_DRIVERS = {
     ("sqlite", ""): "SQLite",
@@ -31,7 +32,7 @@ def thread_reasons() -> list[str]:
     middleware = ((path, import_string(path)) for path in settings.MIDDLEWARE)
     return [
         *database_reasons(drivers),
-        *async_view_reasons(async_views(get_resolver().url_patterns)),
+        *counted("async view", async_views(get_resolver().url_patterns)),
         *(f"async-only middleware {path}" for path, loaded in middleware if not getattr(loaded, "sync_capable", True)),
     ]
 
@@ -52,15 +53,6 @@ def database_reasons(databases: Iterable[tuple[str, str, str]]) -> list[str]:
         if name is not None:
             found.append(name if alias == "default" else f"{name} (database {alias})")
     return found
-
-
-def async_view_reasons(names: Iterable[str]) -> list[str]:
-    """One reason for all async views: the first one by name, the others counted."""
-    unique = sorted(set(names))
-    if not unique:
-        return []
-    others = f" and {len(unique) - 1} more" if len(unique) > 1 else ""
-    return [f"async view {unique[0]}{others}"]
 
 
 def async_views(patterns: Sequence[URLPattern | URLResolver]) -> Iterator[str]:

@@ -1,1 +1,5 @@
-"""Flask plug-in: ``flask prodserve``. Importing it imports neither gevent nor the server."""
+"""Flask plug-in: ``flask --app hello prodserve``. Importing it imports neither gevent nor the server."""
+
+from .extension import ProdServe
+
+__all__ = ["ProdServe"]

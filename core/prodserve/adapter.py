@@ -1,6 +1,7 @@
 """The one contract between the server and a framework. The core knows no framework, only this.
 
-Implemented by ``django_prodserve.adapter``, ``flask_prodserve.adapter`` and, for any WSGI app, ``prodserve.cli.module``.
+Implemented by ``django_prodserve.adapter``, ``flask_prodserve.adapter`` and, for any WSGI app,
+``prodserve.cli.module``.
 """
 
 from __future__ import annotations
@@ -96,3 +97,12 @@ class Adapter(Protocol):
 
     def worker_stopping(self) -> None:
         """In the worker, after the last request: the last chance to close connections."""
+
+
+def counted(kind: str, names: Iterable[str]) -> list[str]:
+    """One reason for many things of a kind, the first one by name: ``["async view shop.views.feed and 3 more"]``."""
+    unique = sorted(set(names))
+    if not unique:
+        return []
+    others = f" and {len(unique) - 1} more" if len(unique) > 1 else ""
+    return [f"{kind} {unique[0]}{others}"]

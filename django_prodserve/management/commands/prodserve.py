@@ -11,8 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from prodserve.cli import serve
-from prodserve.config.arguments import add_arguments, typed
+from prodserve.cli import add_arguments, serve, typed
 from prodserve.worker.boot import role
 
 from django_prodserve.adapter import DjangoAdapter
