@@ -12,17 +12,21 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from ..adapter import Adapter, Advice
 from ..config.explain import explain
 from ..config.options import Config
-from ..config.resolve import DEFAULT, Resolution, trace
+from ..config.resolve import DEFAULT, Resolution, reloaded, trace
 from ..errors import ConfigError, Problem, ProdserveError
+from ..observe.log import Log
 from ..observe.tracebacks import app_traceback
 from .check import findings
 from .model import Model, choose
 from .preflight import debug_advice, preflight
+
+if TYPE_CHECKING:
+    from ..worker.boot import Role
 
 EXIT_APP = 1
 EXIT_CONFIG = 2
@@ -41,22 +45,45 @@ def serve(adapter: Adapter, given: Mapping[str, object], program: str) -> NoRetu
     """
     from ..worker.boot import role
 
+    mine = role()
     try:
-        mine = role()
-        if mine is None:
-            _first_process(adapter, given, program)
-        else:
-            from ..worker import generation
-
-            generation.run(adapter, _resolve(adapter, given).config, mine)
+        if mine is not None:
+            _generation(adapter, given, mine)
+        _first_process(adapter, given, program)
     except ConfigError as error:
-        _say(f"{program}: can't start")
-        for problem in error.problems:
-            _say(f"  {problem}".replace("\n", "\n  "))
-        sys.exit(EXIT_CONFIG)
+        problems = "\n".join(f"  {problem}".replace("\n", "\n  ") for problem in error.problems)
+        _give_up(f"{program}: can't start\n{problems}", EXIT_CONFIG)
     except AppFailed as error:
-        _say(str(error))
-        sys.exit(EXIT_APP)
+        _give_up(str(error), EXIT_APP)
+
+
+def in_generation() -> bool:
+    """Whether this process is a generation: the first process has checked the project already."""
+    from ..worker.boot import role
+
+    return role() is not None
+
+
+def _give_up(text: str, status: int) -> NoReturn:
+    """In a generation process, ``prodserve.worker.boot`` hands the text of ``SystemExit`` to the supervisor's log."""
+    if in_generation():
+        sys.exit(text)
+    sys.stderr.write(f"{text}\n")
+    sys.exit(status)
+
+
+def _generation(adapter: Adapter, given: Mapping[str, object], role: Role) -> NoReturn:
+    from ..worker import generation
+
+    running = Config.from_plain(role.config)
+    config, kept = reloaded(running, _resolve(adapter, given).config)
+    with _project_code("the application can't be loaded"):
+        debug = adapter.debug()
+    preflight(debug, config)
+    if kept:
+        names = ", ".join(option.name for option in kept)
+        Log(role.log_fd, role.log_level).warning(f"changed, but only a restart takes it over: {names}")
+    generation.run(adapter, config, role)
 
 
 def _first_process(adapter: Adapter, given: Mapping[str, object], program: str) -> NoReturn:
@@ -127,7 +154,3 @@ def _project_code(what: str) -> Iterator[None]:
         raise
     except Exception as error:  # a rim: the project may raise anything
         raise AppFailed(f"{app_traceback(error)}\nprodserve: {what}: {type(error).__name__}") from error
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")

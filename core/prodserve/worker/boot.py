@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from prodserve.worker.shareability import Inherited
+
 native_poll = getattr(select, "poll", None)
 """``select.poll`` as it was before gevent replaced it: the fork server waits without a hub."""
 
@@ -38,6 +40,10 @@ class Role(NamedTuple):
     log_level: str
     listeners: tuple[tuple[int, str], ...]
     """Descriptor and URL of each."""
+    config: Mapping[str, Any]
+    """What the server was started with, as ``Config.to_plain`` has it."""
+    before: Inherited
+    """Threads, greenlets and sockets of this process before any code of the project ran."""
 
     @property
     def fds(self) -> tuple[int, ...]:
@@ -61,11 +67,15 @@ def main(record_fd: int, model: str) -> NoReturn:
 
         monkey.patch_all()
     from prodserve.observe.memory_file import read_json
+    from prodserve.worker.shareability import inherited_state
 
     record = read_json(record_fd)
     plain = record["role"]
+    listeners = tuple((fd, url) for fd, url in plain["listeners"])
     global _role
-    _role = Role(**{**plain, "listeners": tuple((fd, url) for fd, url in plain["listeners"])})
+    _role = Role(
+        **{**plain, "listeners": listeners, "config": record["config"], "before": inherited_state(plain["model"])}
+    )
     for fd in _role.fds:
         os.set_inheritable(fd, False)
     _listen_to_nobody()

@@ -43,7 +43,6 @@ Serve = Callable[..., None]
 def run(adapter: Adapter, config: Config, role: Role, serve: Serve | None = None) -> NoReturn:
     """Be the generation process, or the one worker of it that ``role`` names; ends the process."""
     log = Log(role.log_fd, role.log_level)
-    before = inherited_state(role.model)
     try:
         app = adapter.load()
         static = [describe_root(root) for root in adapter.static_roots()] if config.serve_static else []
@@ -55,7 +54,7 @@ def run(adapter: Adapter, config: Config, role: Role, serve: Serve | None = None
         tell(role, {"event": "failed", "why": load_failure(error)})
         _leave(LOAD_FAILED)
     release_hub()
-    because = inherited_state(role.model).since(before)
+    because = inherited_state(role.model).since(role.before)
     gc.collect()
     gc.freeze()  # the collector of the workers then never touches what they share
     loaded = {

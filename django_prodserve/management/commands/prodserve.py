@@ -11,8 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from prodserve.cli import add_arguments, serve, typed
-from prodserve.worker.boot import role
+from prodserve.cli import add_arguments, in_generation, serve, typed
 
 from django_prodserve.adapter import DjangoAdapter
 
@@ -28,7 +27,7 @@ class Command(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> Any:
         """As Django has it, but what the first process checked is not checked again in the generations."""
-        return super().execute(*args, **{**options, "skip_checks": options.get("skip_checks") or role() is not None})
+        return super().execute(*args, **{**options, "skip_checks": options.get("skip_checks") or in_generation()})
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve; does not return."""
