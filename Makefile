@@ -20,8 +20,9 @@ install: $(STAMP)  ## make .venv with the server, both frameworks and the develo
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q "pip>=25.1"
-	$(BIN)/python -m pip install -q -e ".[django,flask]" --group dev
+	@echo "installing into $(VENV) …"
+	$(BIN)/python -m pip install -qq "pip>=25.1"
+	$(BIN)/python -m pip install -qq -e ".[django,flask]" --group dev
 	touch $@
 
 demo: $(STAMP)  ## serve the example Django site (ADDRESS=0:8000 for every address)
