@@ -1,0 +1,166 @@
+"""``python -m benchmarks``: measure, print, and write the result as JSON and SVG."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks import machine, plot, report
+from benchmarks.measure import ROOT, Settings, measure
+from benchmarks.peers import PEERS, Peer, custom
+from benchmarks.processes import stopped_by_signals
+from benchmarks.results import Measurement, judge, plain_summary, plain_verdict, rotated, summarise
+from benchmarks.sites import prepared
+from benchmarks.workloads import WORKLOADS, Workload
+
+RESULTS = Path(__file__).resolve().parent / "results"
+ONCE = ("idle", "crowd", "memory")
+"""Kinds that are measured in one round only: they take long, and hardly vary."""
+
+
+def main() -> int:
+    """Everything; 0 also where targets are missed, 1 where nothing could be measured."""
+    options = _parser().parse_args()
+    if shutil.which("wrk") is None:
+        print("wrk is not installed (apt install wrk)", file=sys.stderr)
+        return 1
+    peers = {**PEERS, **{peer.name: peer for peer in options.server}}
+    workloads = [WORKLOADS[name] for name in options.workloads]
+    started = time.monotonic()
+    deadline = started + options.limit * 60
+    where = machine.description(ROOT)
+    server_pin, client_pin = machine.pins(sorted(os.sched_getaffinity(0)))
+    print(_headline(where, options, server_pin, client_pin))
+    measurements: list[Measurement] = []
+    charts = []
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(stopped_by_signals())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-sites-")))
+        sites = prepared((workload.app for workload in workloads), ROOT, folder)
+        settings = Settings(options.seconds, options.shrink, sites, server_pin, client_pin)
+        for workload in workloads:
+            names = [*(options.peers or workload.peers), *(peer.name for peer in options.server)]
+            skipped = {name: why for name in names if (why := peers[name].missing())}
+            chosen = [peers[name] for name in dict.fromkeys(names) if name not in skipped]
+            rounds = 1 if workload.kind in ONCE else options.rounds
+            new = _rounds(workload, chosen, rounds, settings, deadline)
+            measurements += new
+            print("\n" + report.workload_report(workload, new, {p.name: p.logs for p in chosen}, skipped), flush=True)
+            charts.append((workload, summarise(new, workload.name)))
+    took_s = time.monotonic() - started
+    result = {
+        "machine": where,
+        "command": sys.argv[1:],
+        "seconds": round(took_s),
+        "medians": {workload.name: plain_summary(summary) for workload, summary in charts},
+        "targets": [plain_verdict(verdict) for workload, summary in charts for verdict in judge(workload, summary)],
+        "measurements": [dataclasses.asdict(one) for one in measurements],
+    }
+    caption = f"{where['processor']}, Python {where['python']}, {options.rounds} rounds of {options.seconds:g} s"
+    stem = _write(options.out, result, plot.svg(charts, caption))
+    print(f"\n{took_s:.0f} s; written: {stem}.json, {stem}.svg")
+    return 0 if any(one.problem is None for one in measurements) else 1
+
+
+def _rounds(
+    workload: Workload, peers: Sequence[Peer], rounds: int, settings: Settings, deadline: float
+) -> list[Measurement]:
+    done = []
+    for turn in range(rounds):
+        for peer in rotated(peers, turn):
+            if time.monotonic() > deadline:
+                done.append(Measurement(workload.name, peer.name, problem=f"round {turn + 1} left out: out of time"))
+                continue
+            if sys.stderr.isatty():
+                print(f"\r\033[K{workload.name} {turn + 1}/{rounds} {peer.name}", end="", file=sys.stderr, flush=True)
+            done.append(measure(workload, peer, settings))
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    return done
+
+
+def _headline(
+    where: Mapping[str, object], options: argparse.Namespace, server_pin: Sequence[str], client_pin: Sequence[str]
+) -> str:
+    pinned = (
+        f"server: {' '.join(server_pin)}, load: {' '.join(client_pin)}"
+        if server_pin
+        else "NOT pinned: one core, or no taskset; load and server disturb each other"
+    )
+    quick = " QUICK: not for quoting." if options.quick else ""
+    return (
+        f"{where['processor']}, kernel {where['kernel']}, Python {where['python']}; {pinned}; "
+        f"{options.rounds} rounds of {options.seconds:g} s.{quick}"
+    )
+
+
+def _write(folder: Path, result: Mapping[str, object], picture: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = folder / time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    stem.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
+    stem.with_suffix(".svg").write_text(picture)
+    return stem
+
+
+def _names(table: Mapping[str, object]) -> Callable[[str], list[str]]:
+    def split(text: str) -> list[str]:
+        names = [name for name in text.split(",") if name]
+        unknown = [name for name in names if name not in table]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)} (there are: {', '.join(table)})")
+        return names
+
+    return split
+
+
+def _server(text: str) -> Peer:
+    name, equals, command = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError("NAME=COMMAND is wanted")
+    return custom(name, command)
+
+
+class _Quick(argparse.Action):
+    """``--quick`` stands for four other options; what follows it on the command line still wins."""
+
+    def __call__(
+        self, parser: object, namespace: argparse.Namespace, values: object, option_string: object = None
+    ) -> None:
+        namespace.quick, namespace.rounds, namespace.seconds, namespace.shrink, namespace.limit = True, 1, 1.0, 5, 3.0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="prodserve beside other servers; see README.md"
+    )
+    add = parser.add_argument
+    add("--workloads", type=_names(WORKLOADS), default=list(WORKLOADS), metavar="NAME,…", help=", ".join(WORKLOADS))
+    add(
+        "--peers",
+        type=_names(PEERS),
+        default=[],
+        metavar="NAME,…",
+        help=f"instead of the workload's own: {', '.join(PEERS)}",
+    )
+    add("--server", type=_server, action="append", default=[], metavar="NAME=COMMAND",
+        help="one more server; {port} and {app} in its command are filled in")  # fmt: skip
+    add("--rounds", type=int, default=5, help="runs of each server, interleaved (default 5)")
+    add("--seconds", type=float, default=2.0, help="length of one run (default 2)")
+    add("--shrink", type=int, default=1, help="divide the numbers of idle connections by this")
+    add("--limit", type=float, default=19.0, metavar="MINUTES", help="start no run after so long (default 19)")
+    add("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where the results go (benchmarks/results)")
+    add("--quick", action=_Quick, nargs=0, default=False, help="everything once and briefly, in three minutes")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

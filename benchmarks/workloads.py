@@ -1,0 +1,135 @@
+"""What is measured: for each workload the application, the right answer, the servers it is put to, and the targets.
+
+A target compares the median of one metric of one server with that of another (``baseline``), or with a number alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.apps import HELLO
+
+Kind = Literal["load", "idle", "crowd", "memory"]
+
+STATIC_NAME = "site.css"
+STATIC_BODY = (b".a{color:#123456;margin:0 auto}\n" * 100)[:3000]
+
+
+@dataclass(frozen=True)
+class App:
+    """A WSGI application: the servers import ``module`` in the folder ``site`` (a copy of it, prepared once).
+
+    ``prodserve`` are the interpreter's arguments that serve it our way, where that is not ``-m prodserve module:name``.
+    """
+
+    module: str
+    name: str
+    needs: str
+    site: str = ""
+    prodserve: tuple[str, ...] = ()
+    prepare: tuple[tuple[str, ...], ...] = ()
+
+
+HELLO_APP = App("benchmarks.apps", "hello", needs="benchmarks")
+FLASK_APP = App("benchmarks.apps.flask_hello", "app", needs="flask")
+DJANGO_APP = App(
+    "lights.wsgi",
+    "application",
+    needs="django",
+    site="examples/django_site",
+    prodserve=("manage.py", "prodserve"),
+    prepare=(("migrate", "--verbosity=0"), ("collectstatic", "--no-input", "--verbosity=0"), ("prepare_demo",)),
+)
+DJANGO_PART = b"<h1>Eight centuries of light</h1>"
+
+
+@dataclass(frozen=True)
+class Target:
+    """``metric`` of ``peer`` is to be at most ``at_most`` times that of ``baseline``, or at most that number itself."""
+
+    metric: str
+    peer: str
+    baseline: str | None
+    at_most: float
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One thing to measure. ``contains`` is a part of the right body, ``body`` all of it where it is known."""
+
+    name: str
+    title: str
+    kind: Kind
+    app: App
+    peers: tuple[str, ...]
+    contains: bytes
+    body: bytes | None = None
+    path: str = "/"
+    varying: bool = False
+    static: bool = False
+    workers: int = 1
+    connections: int = 0
+    targets: tuple[Target, ...] = ()
+
+
+OURS = ("prodserve-greenlets", "prodserve-threads")
+WSGI_SERVERS = (
+    *OURS, "bjoern", "granian", "nginx-uwsgi", "uwsgi", "waitress", "gunicorn-gevent", "gunicorn-gthread",
+)  # fmt: skip
+CPU, PSS, PER_CONNECTION, UNANSWERED = "cpu_us", "pss_mib", "bytes_per_connection", "unanswered"
+
+
+def _cpu(peer: str, **at_most: float) -> tuple[Target, ...]:
+    return tuple(Target(CPU, peer, baseline.replace("_", "-"), limit) for baseline, limit in at_most.items())
+
+
+FRAMEWORK_TARGETS = tuple(target for ours in OURS for target in _cpu(ours, gunicorn_gevent=0.6, gunicorn_gthread=0.6))
+
+WORKLOADS: dict[str, Workload] = {
+    workload.name: workload
+    for workload in (
+        Workload(
+            "hello", "WSGI hello, the same 16 fields each time", "load", HELLO_APP, WSGI_SERVERS, HELLO, HELLO,
+            targets=(
+                *_cpu("prodserve-greenlets", bjoern=1.0, granian=0.65, nginx_uwsgi=0.3, gunicorn_gevent=0.1),
+                *_cpu("prodserve-threads", bjoern=1.05, granian=0.7, gunicorn_gthread=0.1),
+            ),
+        ),
+        Workload(
+            "hello-vary", "WSGI hello, Cookie and User-Agent new in each request", "load", HELLO_APP,
+            (*OURS, "bjoern", "granian"), HELLO, HELLO, varying=True,
+            targets=_cpu("prodserve-greenlets", bjoern=1.5, granian=1.0),
+        ),
+        Workload(
+            "static-3k", "static file of 3,000 bytes", "load", HELLO_APP, (*OURS, "nginx", "granian"),
+            STATIC_BODY, STATIC_BODY, path=f"/static/{STATIC_NAME}", static=True,
+            targets=_cpu("prodserve-greenlets", nginx=0.9),
+        ),
+        Workload(
+            "flask-hello", "Flask hello", "load", FLASK_APP,
+            (*OURS, "granian", "nginx-uwsgi", "gunicorn-gevent", "gunicorn-gthread"), b"Hello, World!",
+            targets=FRAMEWORK_TARGETS,
+        ),
+        Workload(
+            "django-page", "Django page with template and query (SQLite)", "load", DJANGO_APP,
+            (*OURS, "granian", "nginx-uwsgi", "gunicorn-gevent", "gunicorn-gthread"), DJANGO_PART,
+            targets=FRAMEWORK_TARGETS,
+        ),
+        Workload(
+            "idle", "idle keep-alive connections", "idle", HELLO_APP,
+            (*OURS, "bjoern", "granian", "nginx", "gunicorn-gevent", "gunicorn-gthread"), HELLO, connections=10_000,
+            targets=tuple(Target(PER_CONNECTION, ours, None, 800) for ours in OURS),
+        ),
+        Workload(
+            "crowd", "idle connections held by 4 workers, each answered again", "crowd", HELLO_APP, OURS, HELLO,
+            workers=4, connections=50_000, targets=tuple(Target(UNANSWERED, ours, None, 0) for ours in OURS),
+        ),
+        Workload(
+            "memory", "4 workers of the Django site after 500 requests", "memory", DJANGO_APP,
+            ("prodserve-auto", *OURS, "granian", "gunicorn-gevent", "gunicorn-gthread"), DJANGO_PART,
+            workers=4, targets=(Target(PSS, "prodserve-auto", "gunicorn-gevent", 0.6),),
+        ),
+    )
+}  # fmt: skip
+"""Every workload by name, in the order in which they run."""
