@@ -84,7 +84,7 @@ def _import(target: Target) -> ModuleType:
         missing = error.name or ""
         if target.module != missing and not target.module.startswith(missing + "."):
             raise
-        where = f"there is no module {missing!r}; the current folder is {os.getcwd()}"
+        where = f"there is no module {missing!r}; the current folder is {os.getcwd()}{_file_hint(str(target))}"
         raise _problem(target, where, "start it in the folder that contains the module, or correct the name") from None
 
 
