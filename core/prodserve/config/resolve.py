@@ -92,8 +92,17 @@ def reloaded(running: Config, resolved: Config) -> tuple[Config, tuple[Option, .
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant."""
-    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)), None)
+    """The known name that was probably meant: its letters differ a little, or its words have another order."""
+    in_order = {_words(one): one for one in known}
+    likely = difflib.get_close_matches(name, in_order.values(), n=1, cutoff=0.7)
+    if likely:
+        return likely[0]
+    likely = difflib.get_close_matches(_words(name), in_order, n=1, cutoff=0.8)
+    return in_order[likely[0]] if likely else None
+
+
+def _words(name: str) -> str:
+    return "_".join(sorted(name.split("_")))
 
 
 def _command_line(given: Mapping[str, object], problems: list[Problem]) -> _Layer:
@@ -103,8 +112,7 @@ def _command_line(given: Mapping[str, object], problems: list[Problem]) -> _Laye
         if name in OPTION:
             layer[name] = _Entry(Source(COMMAND_LINE, OPTION[name].flag), raw)
         elif name not in actions and name != POSITIONAL:
-            flags = [option.flag for option in OPTIONS]
-            problems.append(_unknown("--" + name.replace("_", "-"), flags))
+            problems.append(_unknown("--" + name.replace("_", "-"), name, lambda option: option.flag))
     first = given.get(POSITIONAL)
     if first is not None:
         more = layer["bind"].raw if "bind" in layer else ()
@@ -123,7 +131,7 @@ def _environment(environ: Mapping[str, str], problems: list[Problem]) -> _Layer:
         if name in OPTION and variable == OPTION[name].variable:
             layer[name] = _Entry(Source(ENVIRONMENT, variable), raw)
         else:
-            problems.append(_unknown(variable, [option.variable for option in OPTIONS]))
+            problems.append(_unknown(variable, name, lambda option: option.variable))
     return layer
 
 
@@ -138,7 +146,7 @@ def _settings(settings: Mapping[str, object] | object, problems: list[Problem]) 
         name = str(key).strip().lower().replace("-", "_")
         where = f"PRODSERVE[{key!r}]"
         if name not in OPTION:
-            problems.append(_unknown(where, [option.key for option in OPTIONS], str(key).upper().replace("-", "_")))
+            problems.append(_unknown(where, name, lambda option: option.key))
         elif name in layer:
             problems.append(Problem(where, f"the same setting as {layer[name].source.where}", "keep one of the two"))
         else:
@@ -146,9 +154,9 @@ def _settings(settings: Mapping[str, object] | object, problems: list[Problem]) 
     return layer
 
 
-def _unknown(where: str, known: list[str], name: str | None = None) -> Problem:
-    likely = nearest(name or where, known)
-    fix = "remove it; --explain shows every setting" if likely is None else f"did you mean {likely}?"
+def _unknown(where: str, name: str, form: Callable[[Option], str]) -> Problem:
+    likely = nearest(name, OPTION)
+    fix = "remove it; --explain shows every setting" if likely is None else f"did you mean {form(OPTION[likely])}?"
     return Problem(where, "there is no such setting", fix)
 
 
