@@ -149,9 +149,14 @@ class ServedFile:
 
 
 class FileIndex:
-    """The files that were asked for lately, by the canonical raw path."""
+    """The files that were asked for lately, by the canonical raw path; at most ``files_max`` of them.
 
-    def __init__(self) -> None:
+    Of their contents those up to ``CONTENT_LIMIT_BYTES`` are held, ``contents_limit_bytes`` in all.
+    """
+
+    def __init__(self, files_max: int = FILES_MAX, contents_limit_bytes: int = CONTENTS_LIMIT_BYTES) -> None:
+        self._files_max = files_max
+        self._contents_limit_bytes = contents_limit_bytes
         self.files: OrderedDict[bytes, ServedFile] = OrderedDict()
         self._contents: OrderedDict[Representation, ServedFile] = OrderedDict()
         self._contents_bytes = 0
@@ -175,7 +180,7 @@ class FileIndex:
         """Take a new entry in, and let the least recently used one go for it."""
         if (former := self.files.get(file.key)) is not None:
             self.forget(former)
-        while len(self.files) >= FILES_MAX:
+        while len(self.files) >= self._files_max:
             self.forget(next(iter(self.files.values())))
         self.files[file.key] = file
 
@@ -189,7 +194,7 @@ class FileIndex:
         """Hold a small content in memory; others go for it."""
         self._contents_bytes += len(content)
         self._contents[representation] = file
-        while self._contents_bytes > CONTENTS_LIMIT_BYTES:
+        while self._contents_bytes > self._contents_limit_bytes:
             self._drop_content(next(iter(self._contents)))
         return representation.keep(content)
 

@@ -62,11 +62,11 @@ class FileChanged(Exception):
 class StaticFiles:
     """Answers for the files of all static roots, longest prefix first."""
 
-    def __init__(self, roots: Sequence[StaticRoot]) -> None:
+    def __init__(self, roots: Sequence[StaticRoot], index: FileIndex | None = None) -> None:
         self._mounts = sorted(map(Mount, roots), key=lambda mount: -len(mount.prefix))
         self.prefixes = tuple(dict.fromkeys(mount.prefix for mount in self._mounts))
         """Raw beginnings of the targets that may be files; the others need not be asked for."""
-        self._index = FileIndex()
+        self._index = index or FileIndex()
         self._files = self._index.files
 
     def hot(self, target: bytes, now_s: int, accept_encoding: str | None = None) -> Answer | None:
