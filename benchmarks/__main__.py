@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import machine, plot, report
-from benchmarks.measure import ROOT, Settings, measure
+from benchmarks.measure import ROOT, Settings, measure, measure_alone
 from benchmarks.peers import PEERS, Peer, custom
 from benchmarks.processes import stopped_by_signals
 from benchmarks.results import Measurement, judge, plain_summary, plain_verdict, rotated, summarise
@@ -45,11 +45,11 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         stack.enter_context(stopped_by_signals())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-sites-")))
-        sites = prepared((workload.app for workload in workloads), ROOT, folder)
+        sites, broken = prepared((workload.app for workload in workloads), ROOT, folder)
         settings = Settings(options.seconds, options.shrink, sites, server_pin, client_pin)
         for workload in workloads:
             names = [*(options.peers or workload.peers), *(peer.name for peer in options.server)]
-            skipped = {name: why for name in names if (why := peers[name].missing())}
+            skipped = {name: why for name in names if (why := broken.get(workload.app) or peers[name].missing())}
             chosen = [peers[name] for name in dict.fromkeys(names) if name not in skipped]
             rounds = 1 if workload.kind in ONCE else options.rounds
             new = _rounds(workload, chosen, rounds, settings, deadline)
@@ -76,6 +76,8 @@ def _rounds(
 ) -> list[Measurement]:
     done = []
     for turn in range(rounds):
+        if workload.kind == "load" and not workload.static and peers and time.monotonic() < deadline:
+            done.append(measure_alone(workload, settings))
         for peer in rotated(peers, turn):
             if time.monotonic() > deadline:
                 done.append(Measurement(workload.name, peer.name, problem=f"round {turn + 1} left out: out of time"))

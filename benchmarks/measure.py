@@ -18,15 +18,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import browser, holders, load
+from benchmarks import alone, browser, holders, load
 from benchmarks.peers import Job, Peer
 from benchmarks.processes import Processes, ServerFailed
-from benchmarks.results import Measurement
+from benchmarks.results import ALONE, Measurement
 from benchmarks.workloads import STATIC_BODY, STATIC_NAME, App, Kind, Workload
 
 ROOT = Path(__file__).resolve().parent.parent
+FOREIGN = ("PRODSERVE", "DJANGO_", "FLASK_", "GUNICORN_", "GRANIAN_", "UWSGI_")
 START_S = 30.0
 WARM_UP_S = 1.0
+CONNECTIONS_PER_CLIENT = 15_000
 MIB = 1024 * 1024
 
 
@@ -71,6 +73,29 @@ def measure(workload: Workload, peer: Peer, settings: Settings) -> Measurement:
         return Measurement(workload.name, peer.name, problem=str(error))
 
 
+def measure_alone(workload: Workload, settings: Settings) -> Measurement:
+    """What the workload's application costs without a server."""
+
+    try:
+        cost_us = alone.cpu_us(
+            workload.app,
+            workload.path,
+            settings.seconds,
+            cwd=settings.sites.get(workload.app, ROOT),
+            env=environment(),
+            prefix=settings.server_pin,
+        )
+    except (ServerFailed, OSError, ValueError) as error:
+        return Measurement(workload.name, ALONE, problem=str(error))
+    return Measurement(workload.name, ALONE, {"cpu_us": cost_us})
+
+
+def environment() -> dict[str, str]:
+    """What servers inherit: this repository can be imported, output is not held back, no settings are inherited."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
 @contextmanager
 def serving(workload: Workload, peer: Peer, settings: Settings) -> Iterator[Served]:
     """The server, running and checked; its files lie in memory where the machine has ``/dev/shm``."""
@@ -86,8 +111,9 @@ def serving(workload: Workload, peer: Peer, settings: Settings) -> Iterator[Serv
         for path, text in launch.files.items():
             path.write_text(text)
         commands = [(*settings.server_pin, *command) for command in launch.commands]
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-        with Processes(commands, env, settings.sites.get(workload.app, ROOT), folder / "server.log") as server:
+        with Processes(
+            commands, environment(), settings.sites.get(workload.app, ROOT), folder / "server.log"
+        ) as server:
             yield Served(server, port, first_answer(workload, server, port))
 
 
@@ -188,11 +214,12 @@ def _memory(workload: Workload, peer: Peer, settings: Settings, served: Served) 
     return Measurement(workload.name, peer.name, metrics, wrong)
 
 
-def _idle(workload: Workload, peer: Peer, settings: Settings, served: Served) -> Measurement:
+def _held(workload: Workload, peer: Peer, settings: Settings, served: Served) -> Measurement:
     count = workload.connections // settings.shrink
-    with holders.Holders(1, served.port, settings.client_pin) as clients:
-        # What the first connections make a server allocate once (arenas, caches, greenlets) is not theirs.
-        clients.open(min(1000, count))
+    with holders.Holders(1 + count // CONNECTIONS_PER_CLIENT, served.port, settings.client_pin) as clients:
+        # What the first connections make a server allocate once (arenas, caches, greenlets) is not theirs. Few, as
+        # the memory that they leave free is used again by those that count.
+        clients.open(min(100, count))
         clients.close()
         before = settled(served.processes)
         opened = clients.open(count)
@@ -203,22 +230,8 @@ def _idle(workload: Workload, peer: Peer, settings: Settings, served: Served) ->
         "bytes_per_connection": (used - before) / max(1, opened),
         "unanswered": float(count - again),
     }
-    return Measurement(workload.name, peer.name, metrics, None if again == count else f"{again} of {count} answered")
-
-
-def _crowd(workload: Workload, peer: Peer, settings: Settings, served: Served) -> Measurement:
-    count = workload.connections // settings.shrink
-    before = settled(served.processes)
-    with holders.Holders(4, served.port, settings.client_pin) as clients:
-        opened = clients.open(count)
-        used = settled(served.processes)
-        again = clients.ask_again()
-    metrics = {
-        "connections": float(opened),
-        "bytes_per_connection": (used - before) / max(1, opened),
-        "unanswered": float(count - again),
-    }
-    return Measurement(workload.name, peer.name, metrics)
+    incomplete = workload.kind == "idle" and again < count
+    return Measurement(workload.name, peer.name, metrics, f"{again} of {count} answered" if incomplete else None)
 
 
 def settled(server: Processes, limit_s: float = 12.0) -> int:
@@ -233,4 +246,4 @@ def settled(server: Processes, limit_s: float = 12.0) -> int:
 
 
 Measure = Callable[[Workload, Peer, Settings, Served], Measurement]
-KINDS: dict[Kind, Measure] = {"load": _load, "idle": _idle, "crowd": _crowd, "memory": _memory}
+KINDS: dict[Kind, Measure] = {"load": _load, "idle": _held, "crowd": _held, "memory": _memory}

@@ -95,6 +95,7 @@ def _granian(job: Job) -> Launch:
     command = [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--port", str(job.port),
         "--workers", str(job.workers), "--runtime-mode", "st", "--blocking-threads", "1", "--backlog", "2048",
+        "--backpressure", str(CONNECTIONS),
     ]  # fmt: skip
     if job.static is not None:
         command += ["--static-path-route", "/static", "--static-path-mount", str(job.static)]

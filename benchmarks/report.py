@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks.results import Measurement, Spread, Summary, Verdict, judge, summarise
+from benchmarks.results import ALONE, Measurement, Spread, Summary, Verdict, judge, ratio, summarise
 from benchmarks.workloads import CPU, PER_CONNECTION, PSS, Kind, Target, Workload
 
 Column = tuple[str, str, Callable[[float], str]]
@@ -40,7 +40,7 @@ def workload_report(
     parts = [f"{workload.name}: {workload.title}", *table(workload.kind, summary, logs)]
     parts += [f"  {peer}: SKIPPED, {why}" for peer, why in skipped.items()]
     parts += problems(measurements, workload.name)
-    parts += [f"  {verdict_line(verdict)}" for verdict in judge(workload, summary)]
+    parts += [f"  {verdict_line(verdict)}{floor(verdict, summary)}" for verdict in judge(workload, summary)]
     return "\n".join(parts)
 
 
@@ -98,6 +98,13 @@ def verdict_line(verdict: Verdict) -> str:
     """One target: what is compared, what was measured, what is asked."""
     limit = f"(at most {verdict.target.at_most:g})"
     return f"{verdict.word.upper():<12} {comparison(verdict.target)}: {number(verdict)} {limit}"
+
+
+def floor(verdict: Verdict, summary: Summary) -> str:
+    """What the ratio would be if our server cost nothing; no words where it is below a tenth of the target."""
+    target = verdict.target
+    least = ratio(summary, target.metric, ALONE, target.baseline) if target.baseline else None
+    return f"; the app alone: {least:.3f}" if least and least > target.at_most / 10 else ""
 
 
 def comparison(target: Target) -> str:

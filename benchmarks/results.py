@@ -12,6 +12,9 @@ from benchmarks.workloads import Target, Workload
 
 T = TypeVar("T")
 
+ALONE = "(app alone)"
+"""Stands for a server where the application was called without one."""
+
 
 @dataclass(frozen=True)
 class Measurement:

@@ -33,7 +33,15 @@ class App:
 
 HELLO_APP = App("benchmarks.apps", "hello", needs="benchmarks")
 FLASK_APP = App("benchmarks.apps.flask_hello", "app", needs="flask")
-DJANGO_APP = App(
+PAGE_APP = App(
+    "notes.wsgi",
+    "application",
+    needs="django",
+    site="benchmarks/apps/notes_site",
+    prodserve=("manage.py", "prodserve"),
+    prepare=(("migrate", "--run-syncdb", "--verbosity=0"), ("loaddata", "notes", "--verbosity=0")),
+)
+SITE_APP = App(
     "lights.wsgi",
     "application",
     needs="django",
@@ -41,7 +49,7 @@ DJANGO_APP = App(
     prodserve=("manage.py", "prodserve"),
     prepare=(("migrate", "--verbosity=0"), ("collectstatic", "--no-input", "--verbosity=0"), ("prepare_demo",)),
 )
-DJANGO_PART = b"<h1>Eight centuries of light</h1>"
+SITE_PART = b"<h1>Eight centuries of light</h1>"
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,7 @@ OURS = ("prodserve-greenlets", "prodserve-threads")
 WSGI_SERVERS = (
     *OURS, "bjoern", "granian", "nginx-uwsgi", "uwsgi", "waitress", "gunicorn-gevent", "gunicorn-gthread",
 )  # fmt: skip
+FRAMEWORK_SERVERS = (*OURS, "granian", "nginx-uwsgi", "gunicorn-gevent", "gunicorn-gthread")
 CPU, PSS, PER_CONNECTION, UNANSWERED = "cpu_us", "pss_mib", "bytes_per_connection", "unanswered"
 
 
@@ -107,14 +116,16 @@ WORKLOADS: dict[str, Workload] = {
             targets=_cpu("prodserve-greenlets", nginx=0.9),
         ),
         Workload(
-            "flask-hello", "Flask hello", "load", FLASK_APP,
-            (*OURS, "granian", "nginx-uwsgi", "gunicorn-gevent", "gunicorn-gthread"), b"Hello, World!",
+            "flask-hello", "Flask hello", "load", FLASK_APP, FRAMEWORK_SERVERS, b"Hello, World!",
             targets=FRAMEWORK_TARGETS,
         ),
         Workload(
-            "django-page", "Django page with template and query (SQLite)", "load", DJANGO_APP,
-            (*OURS, "granian", "nginx-uwsgi", "gunicorn-gevent", "gunicorn-gthread"), DJANGO_PART,
-            targets=FRAMEWORK_TARGETS,
+            "django-page", "Django page: one row by a query, a small template (SQLite)", "load", PAGE_APP,
+            FRAMEWORK_SERVERS, b"<h1>Second note</h1>", targets=FRAMEWORK_TARGETS,
+        ),
+        Workload(
+            "django-site", "front page of the example Django site: 14 rows, templates with a base (SQLite)", "load",
+            SITE_APP, FRAMEWORK_SERVERS, SITE_PART, targets=FRAMEWORK_TARGETS,
         ),
         Workload(
             "idle", "idle keep-alive connections", "idle", HELLO_APP,
@@ -126,8 +137,8 @@ WORKLOADS: dict[str, Workload] = {
             workers=4, connections=50_000, targets=tuple(Target(UNANSWERED, ours, None, 0) for ours in OURS),
         ),
         Workload(
-            "memory", "4 workers of the Django site after 500 requests", "memory", DJANGO_APP,
-            ("prodserve-auto", *OURS, "granian", "gunicorn-gevent", "gunicorn-gthread"), DJANGO_PART,
+            "memory", "4 workers of the Django site after 500 requests", "memory", SITE_APP,
+            ("prodserve-auto", *OURS, "granian", "gunicorn-gevent", "gunicorn-gthread"), SITE_PART,
             workers=4, targets=(Target(PSS, "prodserve-auto", "gunicorn-gevent", 0.6),),
         ),
     )
