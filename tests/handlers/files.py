@@ -55,17 +55,22 @@ class Reply:
 
 
 class Site:
-    """Asks a ``StaticFiles`` and reads its answers; ``now_s`` is the engine's clock."""
+    """Asks a ``StaticFiles`` and reads its answers; ``now_s`` is the time of day."""
 
     def __init__(self, *roots: StaticRoot, index: FileIndex | None = None) -> None:
         self.index = index or FileIndex()
-        self.files = StaticFiles(roots, self.index)
+        self.files = StaticFiles(roots, self.index, clock=lambda: self.now_s)
         self.now_s = CHANGED_S + 1_000_000
+
+    @property
+    def tick_s(self) -> int:
+        """The engine's clock, which counts from elsewhere."""
+        return self.now_s - CHANGED_S
 
     def ask(self, method: str, target: str, **fields: str) -> Reply | None:
         """One request; fields by their environ names without ``HTTP_``."""
         environ = {f"HTTP_{name.upper()}": value for name, value in fields.items()}
-        answer = self.files.answer(method, target.encode("latin-1"), environ, self.now_s)
+        answer = self.files.answer(method, target.encode("latin-1"), environ, self.tick_s)
         return None if answer is None else read(answer)
 
     def get(self, target: str, **fields: str) -> Reply:

@@ -548,28 +548,28 @@ def test_a_directory_has_an_index_where_the_root_wants_it(tree: Path) -> None:
 
 
 def test_a_repeated_get_is_the_same_object(site: Site) -> None:
-    assert site.files.hot(b"/static/a.txt", site.now_s) is None
+    assert site.files.hot(b"/static/a.txt", site.tick_s) is None
     answer = site.get("/static/a.txt").answer
-    assert site.files.hot(b"/static/a.txt", site.now_s) is answer
-    assert site.files.hot(b"/static/a.txt", site.now_s, "gzip") is answer
+    assert site.files.hot(b"/static/a.txt", site.tick_s) is answer
+    assert site.files.hot(b"/static/a.txt", site.tick_s, "gzip") is answer
     site.later()
-    assert site.files.hot(b"/static/a.txt", site.now_s) is None
+    assert site.files.hot(b"/static/a.txt", site.tick_s) is None
     assert site.get("/static/a.txt").answer is answer
-    assert site.files.hot(b"/static/a.txt", site.now_s) is answer
+    assert site.files.hot(b"/static/a.txt", site.tick_s) is answer
 
 
 def test_a_file_in_several_codings_is_fast_for_each_kind_of_client(site: Site) -> None:
     encoded = site.get("/static/app.css", accept_encoding="gzip").answer
     plain = site.get("/static/app.css").answer
-    assert site.files.hot(b"/static/app.css", site.now_s) is None
-    assert site.files.hot(b"/static/app.css", site.now_s, "gzip") is encoded
-    assert site.files.hot(b"/static/app.css", site.now_s, "br") is None
+    assert site.files.hot(b"/static/app.css", site.tick_s) is None
+    assert site.files.hot(b"/static/app.css", site.tick_s, "gzip") is encoded
+    assert site.files.hot(b"/static/app.css", site.tick_s, "br") is None
     assert plain is not encoded
 
 
 def test_a_large_file_is_never_answered_by_the_fast_path(site: Site) -> None:
     site.get("/static/large.bin")
-    assert site.files.hot(b"/static/large.bin", site.now_s) is None
+    assert site.files.hot(b"/static/large.bin", site.tick_s) is None
 
 
 # Memory
@@ -590,12 +590,12 @@ def test_contents_in_memory_are_bounded_and_the_least_used_goes_first(tree: Path
         write(tree / name, name.encode() * 80)  # 480 bytes: two fit
     for name in names:
         assert site.get(f"/static/{name}").body == name.encode() * 80
-    at_hand = [name for name in names if site.files.hot(f"/static/{name}".encode(), site.now_s)]
+    at_hand = [name for name in names if site.files.hot(f"/static/{name}".encode(), site.tick_s)]
     assert at_hand == names[-2:]
     site.later()
     site.get(f"/static/{names[-2]}")
     site.get(f"/static/{names[0]}")
-    at_hand = [name for name in names if site.files.hot(f"/static/{name}".encode(), site.now_s)]
+    at_hand = [name for name in names if site.files.hot(f"/static/{name}".encode(), site.tick_s)]
     assert at_hand == [names[0], names[-2]]
     assert site.get(f"/static/{names[3]}", range="bytes=0-1").body == b"m3"
 
@@ -611,7 +611,7 @@ def test_the_number_of_known_files_is_bounded(tree: Path) -> None:
 
 def test_an_answer_in_flight_survives_that_its_file_is_forgotten(tree: Path) -> None:
     site = Site(StaticRoot("/static/", str(tree)), index=FileIndex(files_max=1))
-    answer = site.files.answer("GET", b"/static/large.bin", {}, site.now_s)
+    answer = site.files.answer("GET", b"/static/large.bin", {}, site.tick_s)
     site.get("/static/a.txt")
     (tree / "large.bin").unlink()
     assert answer is not None

@@ -49,8 +49,8 @@ class Mount:
             return False
         return True
 
-    def look_up(self, name: str, now_s: int) -> ServedFile:
-        """All that can be served for ``name``; ``OSError`` where that is nothing."""
+    def look_up(self, name: str, tick_s: int, now_s: int) -> ServedFile:
+        """All that can be served for ``name`` at the moment ``now_s``; ``OSError`` where that is nothing."""
         own = self._state(name)
         immutable = name in self._immutable
         seen = self._siblings(name) if compressible(name) else []
@@ -71,7 +71,7 @@ class Mount:
             represent(name + CODING_SUFFIXES[coding], coding, state) for _, coding, state in sorted(usable)
         ]
         watched = [(self.tree.path(name), own), *[(path, state) for _, path, state in seen]]
-        return ServedFile(self, self.key(name), representations, watched, now_s)
+        return ServedFile(self, self.key(name), representations, watched, tick_s)
 
     def _siblings(self, name: str) -> list[tuple[str, str | None, FileState | None]]:
         """Coding, path and state of the files that may hold ``name`` in a content coding."""
@@ -108,7 +108,7 @@ class ServedFile:
         key: bytes,
         representations: list[Representation],
         watched: list[tuple[str | None, FileState | None]],
-        now_s: int,
+        tick_s: int,
     ) -> None:
         self.mount = mount
         self.key = key
@@ -116,7 +116,7 @@ class ServedFile:
         """The unencoded one, then the encoded ones, smallest first."""
         self.codings = tuple(each.coding for each in representations[1:])
         self.watched = watched
-        self.checked_s = now_s
+        self.checked_s = tick_s
         self.plain: Answer | None = None
         """The answer to a plain GET, where it is in memory and the file has one coding only."""
         self.by_accept: dict[str, Answer] = {}
@@ -161,15 +161,15 @@ class FileIndex:
         self._contents: OrderedDict[Representation, ServedFile] = OrderedDict()
         self._contents_bytes = 0
 
-    def current(self, key: bytes, now_s: int) -> ServedFile | None:
+    def current(self, key: bytes, tick_s: int) -> ServedFile | None:
         """What is known of ``key`` and was compared with the disk within this second; ``None``: look it up."""
         file = self.files.get(key)
-        if file is None or file.checked_s == now_s:
+        if file is None or file.checked_s == tick_s:
             return file
         if not file.is_current() or file.representations[0].last_modified_s is None:
             self.forget(file)
             return None
-        file.checked_s = now_s
+        file.checked_s = tick_s
         self.files.move_to_end(key)
         for representation in file.representations:
             if representation in self._contents:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from time import time
 
 from ..adapter import StaticRoot
 from ..http.answer import Answer, head_block, plain_answer, without_body
@@ -62,10 +63,13 @@ class FileChanged(Exception):
 class StaticFiles:
     """Answers for the files of all static roots, longest prefix first."""
 
-    def __init__(self, roots: Sequence[StaticRoot], index: FileIndex | None = None) -> None:
+    def __init__(
+        self, roots: Sequence[StaticRoot], index: FileIndex | None = None, clock: Callable[[], float] = time
+    ) -> None:
         self._mounts = sorted(map(Mount, roots), key=lambda mount: -len(mount.prefix))
         self.prefixes = tuple(dict.fromkeys(mount.prefix for mount in self._mounts))
         """Raw beginnings of the targets that may be files; the others need not be asked for."""
+        self._clock = clock
         self._index = index or FileIndex()
         self._files = self._index.files
 
@@ -82,8 +86,8 @@ class StaticFiles:
     def answer(self, method: str, target: bytes, fields: Mapping[str, str], now_s: int) -> Answer | None:
         """Answer a request; ``None``: it is not ours, the app answers.
 
-        ``fields`` are the request's by their environ names, ``now_s`` is a clock that ticks in seconds. Descriptors in
-        the answer belong to whoever gets it.
+        ``fields`` are the request's by their environ names, ``now_s`` counts seconds from anywhere: each file is
+        looked at once in each of them. Descriptors in the answer belong to whoever gets it.
         """
         path, question, query = target.partition(b"?")
         try:
@@ -91,7 +95,7 @@ class StaticFiles:
                 try:
                     file = self._find(path, now_s)
                     if method in ("GET", "HEAD"):
-                        return self._represent(file, method, fields, now_s)
+                        return self._represent(file, method, fields)
                     return OPTIONS_ANSWER if method == "OPTIONS" else REFUSALS[405]
                 except FileChanged as changed:
                     self._index.forget(changed.file)
@@ -108,9 +112,9 @@ class StaticFiles:
         """Whether the app is asked for what is not there: a root at ``/`` stands beside it, not before it."""
         return next((mount.prefix for mount in self._mounts if path.startswith(mount.prefix)), b"/") == b"/"
 
-    def _find(self, path: bytes, now_s: int) -> ServedFile:
+    def _find(self, path: bytes, tick_s: int) -> ServedFile:
         """The file that a raw path names. ``IsADirectoryError``: one whose index has to be asked for with a slash."""
-        file = self._index.current(path, now_s)
+        file = self._index.current(path, tick_s)
         if file is not None:
             return file
         lacking: list[str | None] = []
@@ -125,7 +129,7 @@ class StaticFiles:
                     continue
                 name += INDEX
             try:
-                return self._find_in(mount, name, lacking, now_s)
+                return self._find_in(mount, name, lacking, tick_s)
             except (FileNotFoundError, NotADirectoryError):
                 lacking.append(mount.tree.path(name))
             except IsADirectoryError:
@@ -133,20 +137,20 @@ class StaticFiles:
                     raise
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
-    def _find_in(self, mount: Mount, name: str, lacking: Sequence[str | None], now_s: int) -> ServedFile:
-        file = self._index.current(mount.key(name), now_s)
+    def _find_in(self, mount: Mount, name: str, lacking: Sequence[str | None], tick_s: int) -> ServedFile:
+        file = self._index.current(mount.key(name), tick_s)
         if file is None:
-            file = mount.look_up(name, now_s)
+            file = mount.look_up(name, tick_s, int(self._clock()))
             file.watched += [(elsewhere, None) for elsewhere in lacking]  # appear there, and they come first
             self._index.add(file)
         return file
 
-    def _represent(self, file: ServedFile, method: str, fields: Mapping[str, str], now_s: int) -> Answer:
+    def _represent(self, file: ServedFile, method: str, fields: Mapping[str, str]) -> Answer:
         """Choose the coding, then the status, then the parts (RFC 9110 §12.1, §13.2.2, §14.2)."""
         accept_encoding = fields.get("HTTP_ACCEPT_ENCODING")
         chosen = file.select(accept_encoding)
         if any(name in fields for name in CONDITIONS):
-            verdict = evaluate(method, fields, chosen.etag, chosen.last_modified_s, now_s)
+            verdict = evaluate(method, fields, chosen.etag, chosen.last_modified_s, int(self._clock()))
             if verdict is Verdict.NOT_MODIFIED:
                 return chosen.not_modified
             if verdict is Verdict.FAILED:
@@ -155,7 +159,9 @@ class StaticFiles:
             return chosen.head_only  # ranges are defined for GET alone
         wanted = fields.get("HTTP_RANGE")
         if wanted is not None:
-            current = range_is_current(fields.get("HTTP_IF_RANGE"), chosen.etag, chosen.last_modified_s, now_s)
+            current = range_is_current(
+                fields.get("HTTP_IF_RANGE"), chosen.etag, chosen.last_modified_s, int(self._clock())
+            )
             parts = select_ranges(wanted, chosen.size) if current else None
             if parts is not None:
                 return self._partial(file, chosen, parts)
