@@ -70,7 +70,7 @@ class Listener:
         engine = self.engine
         for _ in range(ACCEPTS):
             if engine.connections >= engine.connection_limit:
-                engine.stop_accepting()
+                engine.pause_accepting()
                 return
             try:
                 fd, address = self.sock._accept()
@@ -79,7 +79,7 @@ class Listener:
             except OSError as error:
                 if error.errno in (EMFILE, ENFILE, ENOBUFS, ENOMEM):
                     engine.log.error(f"no connection can be accepted for now: {error.strerror}")
-                    engine.stop_accepting()
+                    engine.pause_accepting()
                     return
                 continue  # the client was gone before we came (accept(2))
             os.set_blocking(fd, False)
@@ -134,6 +134,8 @@ class Engine:
         self.rejected = 0
         self.draining = False
         self.accepting = False
+        self.paused = False
+        """Accepting has stopped for want of room, and goes on when there is some."""
         self.on_empty: Callable[[], None] | None = None
         self.idle_limit_s: float | None = None
         self._hosts: dict[str, str] = {}
@@ -161,7 +163,7 @@ class Engine:
         self.endings = tuple(date + ending for ending in self.endings_undated)
         if self.connections:
             self._sweep(now)
-        if not self.accepting and not self.draining and self.connections < self.connection_limit:
+        if self.paused and not self.draining and self.connections < self.connection_limit:
             self.start_accepting()
         if self.access is not None:
             self.access.flush(time.time())
@@ -189,18 +191,24 @@ class Engine:
 
     def start_accepting(self) -> None:
         """Take connections."""
+        self.paused = False
         if not self.accepting:
             self.accepting = True
             for listener in self._listeners:
                 self.poller.add_listener(listener.fd, listener)
 
     def stop_accepting(self) -> None:
-        """Leave connections to the siblings, or in the backlog; the next tick looks whether to go on."""
+        """Leave connections to the siblings, or in the backlog."""
         if self.accepting:
             self.accepting = False
             for listener in self._listeners:
                 if self.poller.table[listener.fd] is not None:
                     self.poller.remove(listener.fd)
+
+    def pause_accepting(self) -> None:
+        """Stop until the next tick finds room."""
+        self.stop_accepting()
+        self.paused = True
 
     def enter(self, fd: int, address: Any, base: dict[str, Any]) -> None:
         """A client has come."""

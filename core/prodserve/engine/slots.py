@@ -140,6 +140,9 @@ class GreenletSlots:
 
     def stop(self) -> None:
         """End the free slots; the busy ones end with the process."""
+        self._loop.run_callback(self._end_idle)
+
+    def _end_idle(self) -> None:
         while self._idle:
             self._idle.pop().switch(None)  # switch
 
