@@ -22,7 +22,8 @@ def findings(
     yield f"execution model: {model.name} ({why})"
     for root in roots:
         source = f" from {root.source}" if root.source else ""
-        yield f"static files: {root.url_prefix}{source}, {count_files(root)} files"
+        count = count_files(root)
+        yield f"static files: {root.url_prefix}{source}, {count} file{'' if count == 1 else 's'}"
     for one in advice:
         yield f"! {one.what}" + (f"\n    fix: {one.fix}" if one.fix else "")
     yield "the configuration is good" if not advice else "the configuration can be served; see the advice above"

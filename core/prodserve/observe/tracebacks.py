@@ -7,6 +7,7 @@ Exceptions that caused it, or that belong to a group, are treated in the same wa
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import sysconfig
@@ -31,11 +32,16 @@ def trim(
     frames: Sequence[FrameSummary], is_ours: Callable[[str], bool], is_library: Callable[[str], bool]
 ) -> list[FrameSummary]:
     """The frames worth showing; the two functions judge file names."""
-    kept = [frame for frame in frames if not frame.filename.startswith("<frozen ") and not is_ours(frame.filename)]
+    kept = [frame for frame in frames if not is_ours(frame.filename) and not _is_machinery(frame.filename)]
     for at, frame in enumerate(kept):
         if not is_library(frame.filename):
             return kept[at:]
     return kept
+
+
+def _is_machinery(filename: str) -> bool:
+    """Whether it is how Python imports: that an import failed is clear from the rest."""
+    return filename.startswith("<frozen ") or filename == importlib.__file__
 
 
 def _chain(whole: TracebackException) -> Iterator[TracebackException]:
