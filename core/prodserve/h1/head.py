@@ -187,17 +187,19 @@ def parse_request_line(line: bytes) -> RequestLine:
 class Verdict:
     """Collects what llhttp reports of one run: its callbacks are these methods."""
 
-    __slots__ = ("complete", "pairs")
+    __slots__ = ("pairs", "parser", "reusable")
 
     def __init__(self) -> None:
         self.pairs: list[tuple[bytes, bytes]] = []
-        self.complete = False
+        self.reusable = False
+        self.parser = httptools.HttpRequestParser(self)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.pairs.append((name, value))
 
     def on_message_complete(self) -> None:
-        self.complete = True
+        # Only here llhttp says it truly; afterwards it has forgotten the fields, but refuses "data after close".
+        self.reusable = self.parser.should_keep_alive()
 
 
 class HeadReader:
@@ -208,7 +210,6 @@ class HeadReader:
         self.lines: dict[bytes, RequestLine] = {}
         self.pairs: dict[bytes, tuple[str | None, str]] = {}
         self.verdict = Verdict()
-        self.parser = httptools.HttpRequestParser(self.verdict)
 
     def read(self, data: bytes, end: int, base: dict[str, Any]) -> tuple[RequestLine, Fields]:
         """Read the head ``data[:end]``, whose blank line begins at ``end``; ``base`` is the environ of the connection.
@@ -292,11 +293,9 @@ class HeadReader:
         """One run of llhttp over a request line and some field lines; raises unless it takes each line as one field."""
         verdict = self.verdict
         verdict.pairs = pairs = []
-        verdict.complete = False
-        reusable = False
+        verdict.reusable = False
         try:
-            self.parser.feed_data(b"\r\n".join((first, *lines, b"", b"")))
-            reusable = verdict.complete and self.parser.should_keep_alive()
+            verdict.parser.feed_data(b"\r\n".join((first, *lines, b"", b"")))
         except httptools.HttpParserUpgrade:
             pass
         except httptools.HttpParserInvalidMethodError:
@@ -305,8 +304,8 @@ class HeadReader:
             if not tolerable(str(error)):
                 raise BadRequest(str(error)) from None
         finally:
-            if not reusable:
-                self.parser = httptools.HttpRequestParser(verdict)
+            if not verdict.reusable:
+                verdict.parser = httptools.HttpRequestParser(verdict)
         if len(pairs) != len(lines):
             raise BadRequest("a field line is folded")
         return pairs
