@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from . import VERSION
 from .cli import add_arguments, serve, typed
+from .cli.command import refuse
 from .cli.module import ModuleAdapter
 from .cli.target import USUAL
 from .errors import ConfigError
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     try:
         adapter = ModuleAdapter(given["app"])
     except ConfigError as error:
-        sys.exit(f"{prog}: {error}")
+        refuse(prog, error)
     serve(adapter, typed(given), f"{prog} {given['app']}")
 
 

@@ -51,8 +51,7 @@ def serve(adapter: Adapter, given: Mapping[str, object], program: str) -> NoRetu
             _generation(adapter, given, mine)
         _first_process(adapter, given, program)
     except ConfigError as error:
-        problems = "\n".join(f"  {problem}".replace("\n", "\n  ") for problem in error.problems)
-        _give_up(f"{program}: can't start\n{problems}", EXIT_CONFIG)
+        refuse(program, error)
     except AppFailed as error:
         _give_up(str(error), EXIT_APP)
 
@@ -62,6 +61,12 @@ def in_generation() -> bool:
     from ..worker.boot import role
 
     return role() is not None
+
+
+def refuse(program: str, error: ConfigError) -> NoReturn:
+    """End with every problem of ``error``, each with its fix."""
+    problems = "\n".join(f"  {problem}".replace("\n", "\n  ") for problem in error.problems)
+    _give_up(f"{program}: can't start\n{problems}", EXIT_CONFIG)
 
 
 def _give_up(text: str, status: int) -> NoReturn:
