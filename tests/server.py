@@ -15,7 +15,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -28,6 +27,9 @@ MARK = "TEST_SERVER_MARK"
 
 FOREIGN = ("PRODSERVE", "DJANGO_", "FLASK_")
 """Beginnings of environment variables that a test's server does not inherit."""
+
+SHOWN_LINES = 100
+"""How much of a log is shown, from its beginning and from its end."""
 
 
 def free_port() -> int:
@@ -164,4 +166,6 @@ def running(
                 except ProcessLookupError:
                     continue
             process.wait()
-            sys.stdout.write(f"\n--- {' '.join(map(str, command))} ---\n{server.log()}--- end of log ---\n")
+            lines = server.log().splitlines()
+            shown = lines if len(lines) < 2 * SHOWN_LINES else [*lines[:SHOWN_LINES], "…", *lines[-SHOWN_LINES:]]
+            print("", f"--- {' '.join(map(str, command))} ---", *shown, "--- end of log ---", sep="\n")
