@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import machine, plot, report
+from benchmarks.figures import Measurement, judge, plain_summary, plain_verdict, rotated, summarise
 from benchmarks.measure import ROOT, Settings, measure, measure_alone
 from benchmarks.peers import PEERS, Peer, custom
 from benchmarks.processes import stopped_by_signals
-from benchmarks.results import Measurement, judge, plain_summary, plain_verdict, rotated, summarise
 from benchmarks.sites import prepared
 from benchmarks.workloads import WORKLOADS, Workload
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import alone, browser, holders, load
+from benchmarks.figures import ALONE, Measurement
 from benchmarks.peers import Job, Peer
 from benchmarks.processes import Processes, ServerFailed
-from benchmarks.results import ALONE, Measurement
 from benchmarks.workloads import STATIC_BODY, STATIC_NAME, App, Kind, Workload
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +29,7 @@ FOREIGN = ("PRODSERVE", "DJANGO_", "FLASK_", "GUNICORN_", "GRANIAN_", "UWSGI_")
 START_S = 30.0
 WARM_UP_S = 1.0
 CONNECTIONS_PER_CLIENT = 15_000
+REST_S = 8.0
 MIB = 1024 * 1024
 
 
@@ -234,15 +235,20 @@ def _held(workload: Workload, peer: Peer, settings: Settings, served: Served) ->
     return Measurement(workload.name, peer.name, metrics, f"{again} of {count} answered" if incomplete else None)
 
 
-def settled(server: Processes, limit_s: float = 12.0) -> int:
-    """The tree's own memory (anonymous and shared pages) when it has not sunk for three seconds, bytes."""
-    lowest, since, deadline = server.memory().own, time.monotonic(), time.monotonic() + limit_s
-    while time.monotonic() < min(since + 3, deadline):
+def settled(server: Processes) -> int:
+    """The tree's own memory (anonymous and shared pages) in bytes, after it has come to rest.
+
+    Servers let go of what a connection used some seconds after its last request: wait at least ``REST_S``, and then
+    until nothing has been given back for three seconds.
+    """
+    started = time.monotonic()
+    lowest, since = server.memory().own, started
+    while (now := time.monotonic()) < max(started + REST_S, since + 3) and now < started + 2 * REST_S:
         time.sleep(0.5)
         own = server.memory().own
         if own < lowest:
             lowest, since = own, time.monotonic()
-    return lowest
+    return server.memory().own
 
 
 Measure = Callable[[Workload, Peer, Settings, Served], Measurement]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from benchmarks.figures import Summary
 from benchmarks.report import MAIN
-from benchmarks.results import Summary
 from benchmarks.workloads import Workload
 
 WIDTH, LABEL, BAR, GAP = 860, 180, 18, 6

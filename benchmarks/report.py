@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks.results import ALONE, Measurement, Spread, Summary, Verdict, judge, ratio, summarise
+from benchmarks.figures import ALONE, Measurement, Spread, Summary, Verdict, judge, ratio, summarise
 from benchmarks.workloads import CPU, PER_CONNECTION, PSS, Kind, Target, Workload
 
 Column = tuple[str, str, Callable[[float], str]]
