@@ -45,6 +45,7 @@ class Generation:
     """One generation: the application as it was loaded at one time, and its workers."""
 
     number: int
+    born_s: float = 0.0
     state: GenerationState = GenerationState.LOADING
     server: Process | None = None
     """Its fork server, while it lives."""

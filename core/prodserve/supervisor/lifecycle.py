@@ -21,6 +21,8 @@ BACKOFF_S = (0.0, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds before the next attempt, by the number of failures in a row before it; the last for all that follow."""
 SHORT_LIFE_S = 5.0
 """A process that lived shorter counts as failed in a row."""
+LONG_LIFE_S = 60.0
+"""A generation process that lived longer is replaced at once, whatever happened to those before it."""
 PATIENCE = 3
 """Deaths before being ready after which workers of a new generation are not waited for, while an older one serves."""
 DUMP_S = 1.0

@@ -34,6 +34,8 @@ from prodserve.supervisor.pid_file import PidFile
 from prodserve.supervisor.supervision import SIGNALS, Supervision
 
 _PR_SET_CHILD_SUBREAPER = 36
+CONFIG_ERROR = 2
+FAULT_PAUSE_S = 1.0
 ROWS_PER_WORKER = 8
 """Room on the board for the workers of earlier generations that still drain."""
 
@@ -45,8 +47,9 @@ def main(record_fd: int) -> NoReturn:
     try:
         code = serve(record, Config.from_plain(record["config"]))
     except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
-        code = 1
+        problems = "\n".join(map(str, error.problems)).replace("\n", "\n  ")
+        sys.stderr.write(f"{record['command']}: can't start\n  {problems}\n")
+        code = CONFIG_ERROR
     sys.stdout.flush()
     sys.exit(code)
 
@@ -119,6 +122,7 @@ def _supervise(record: Mapping[str, Any], config: Config, log: Log, listeners: S
             _turn(supervision, selector, signals)
         except Exception:  # the rim of one turn: whatever it was, the next one must come
             log.error("a fault of prodserve itself, please report it:\n" + traceback.format_exc())
+            time.sleep(FAULT_PAUSE_S)  # one that repeats must not fill the disk
     selector.close()
     board.close()
     os.close(lifeline)

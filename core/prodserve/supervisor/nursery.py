@@ -32,18 +32,23 @@ def boot_command(record: Mapping[str, Any], fd: int, model: str) -> list[str]:
 def spawn(record: Mapping[str, Any], role: Mapping[str, Any], inherited: Sequence[int]) -> tuple[int, socket.socket]:
     """Start a generation process in ``role``; gives its PID and our end of its control socket, which does not block.
 
-    ``inherited`` are the descriptors that it gets in addition.
+    ``inherited`` are the descriptors that it gets in addition. ``OSError`` where the system gives no process.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setblocking(False)
     whole = {**record, "role": {**role, "control_fd": theirs.fileno()}}
     fd = write_json("prodserve-generation", whole)
     command = boot_command(record, fd, role["model"])
-    pid = os.fork()
-    if pid == 0:
-        _become(command, str(record["program"]["cwd"]), [fd, theirs.fileno(), *inherited])
-    theirs.close()
-    os.close(fd)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _become(command, str(record["program"]["cwd"]), [fd, theirs.fileno(), *inherited])
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+        os.close(fd)
     return pid, ours
 
 

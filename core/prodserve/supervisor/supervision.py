@@ -178,7 +178,8 @@ class Supervision:
         if worker is None:
             return
         if event == "exited":
-            self._worker_ended(message["pid"], message["status"])
+            if worker.pid in (0, message["pid"]):
+                self._bury(generation, worker, message["status"])
             return
         worker.pid = message["pid"]
         if event == "forked":
@@ -200,7 +201,7 @@ class Supervision:
         expected = worker.state is lifecycle.Worker.DRAINING
         how = "is gone" if status is None else describe_status(status)
         say = self._log.debug if expected and status == 0 else self._log.warning
-        say(f"worker {worker.row} (pid {worker.pid}) {how}")
+        say(f"worker {worker.row} (pid {worker.pid or 'unknown'}) {how}")
         short = self._now() - worker.born_s < lifecycle.SHORT_LIFE_S
         worker.failures = worker.failures + 1 if short else 0
         worker.pid = 0
@@ -238,7 +239,7 @@ class Supervision:
             self._step_worker(generation, worker, event)
 
     def _settle(self, generation: Generation) -> None:
-        if generation.workers and generation.empty:
+        if generation.empty:
             self._step_generation(generation, GenerationEvent.EMPTY)
 
     # actions on the whole
@@ -247,7 +248,6 @@ class Supervision:
         assert generation is not None
         self._announce(generation, self._announced)
         self._announced = True
-        self._failures = 0
 
     def _reload(self, _: Generation | None) -> None:
         for generation in list(self.generations):
@@ -258,8 +258,13 @@ class Supervision:
     def _new_generation(self) -> None:
         self._retry_s = None
         self._number += 1
-        generation = Generation(self._number)
-        generation.server = self._spawn(generation, None)
+        generation = Generation(self._number, self._now())
+        try:
+            generation.server = self._spawn(generation, None)
+        except OSError as error:
+            self._log.error(f"no process can be started: {error}")
+            self._step_server(ServerEvent.FAILURE, generation)
+            return
         self.processes[generation.server.pid] = generation.server
         self.generations.append(generation)
         self._log.debug(f"generation {generation.number} loads the application (pid {generation.server.pid})")
@@ -305,6 +310,8 @@ class Supervision:
 
     def _replace(self, generation: Generation) -> None:
         self._log.error(f"generation {generation.number} can't start workers any more: {generation.why}")
+        if self._now() - generation.born_s > lifecycle.LONG_LIFE_S:
+            self._failures = 0
         self._retry()
 
     def _report(self, generation: Generation) -> None:
@@ -339,7 +346,13 @@ class Supervision:
             server.worker = worker
             self._send(server, {"do": "become", "slot": worker.row})
         else:
-            server = self._spawn(generation, worker)
+            try:
+                server = self._spawn(generation, worker)
+            except OSError as error:
+                self._log.error(f"no process can be started: {error}")
+                worker.failures += 1
+                self._step_worker(generation, worker, WorkerEvent.DIED)
+                return
             self.processes[server.pid] = server
         worker.pid = server.pid
         self._step_worker(generation, worker, WorkerEvent.FORKED)

@@ -16,6 +16,7 @@ import os
 import posix
 import signal
 import sys
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
@@ -26,6 +27,7 @@ from prodserve.observe.board import Board
 from prodserve.observe.log import Log
 from prodserve.observe.title import set_title
 from prodserve.observe.tracebacks import app_traceback
+from prodserve.supervisor.nursery import CANNOT_START
 from prodserve.supervisor.packets import LIMIT_BYTES, decode, encode
 from prodserve.worker.boot import LOAD_FAILED, Role, native_poll
 from prodserve.worker.shareability import inherited_state, release_hub
@@ -69,7 +71,7 @@ def run(adapter: Adapter, config: Config, role: Role, serve: Serve | None = None
         _leave(0)
     board = Board.open(role.board_fd, role.board_slots)
     life = WorkerLife(app, adapter, config, role, serve, board, log)
-    ForkServer(role, life.live).serve()
+    ForkServer(role, life.live, log).serve()
     _leave(0)
 
 
@@ -103,11 +105,13 @@ def tell(role: Role, message: Mapping[str, Any]) -> bool:
 
 
 class ForkServer:
-    """Does what the supervisor says until it says ``quit`` or is gone. ``work`` is the life of a worker."""
+    """Does what the supervisor says until it says ``quit`` or is gone. ``work`` is the life of a worker in a slot;
+    it is told whether it runs in a fork of this process, or in this process itself."""
 
-    def __init__(self, role: Role, work: Callable[[int], NoReturn]) -> None:
+    def __init__(self, role: Role, work: Callable[[int, bool], NoReturn], log: Log) -> None:
         self._role = role
         self._work = work
+        self._log = log
         self._slots: dict[int, int] = {}
         """PID -> slot."""
         self._ends: dict[int, int] = {}
@@ -135,15 +139,20 @@ class ForkServer:
         if order["do"] == "fork":
             self._fork(order["slot"])
         elif order["do"] == "become":
-            self._work(order["slot"])
+            self._work(order["slot"], False)
         return bool(order["do"] != "quit")
 
     def _fork(self, slot: int) -> None:
-        pid = posix.fork()
+        try:
+            pid = posix.fork()
+        except OSError as error:
+            self._log.error(f"no process can be started: {error}")
+            tell(self._role, {"event": "exited", "slot": slot, "pid": 0, "status": CANNOT_START << 8})
+            return
         if pid == 0:
             for end in self._ends.values():
                 os.close(end)
-            self._work(slot)
+            self._work(slot, True)
         self._slots[pid] = slot
         if hasattr(os, "pidfd_open"):
             try:
@@ -184,11 +193,13 @@ class WorkerLife:
     board: Board
     log: Log
 
-    def live(self, slot: int) -> NoReturn:
+    def live(self, slot: int, forked: bool) -> NoReturn:
         """Be the worker of ``slot`` until the end of this process."""
         status = 0
         try:
             self._prepare(slot)
+            if forked:
+                self._part_from_parent()
             beat = self.board.claim(slot, self.role.generation)
             self.serve(
                 self.app,
@@ -211,6 +222,12 @@ class WorkerLife:
         faulthandler.enable(self.role.log_fd)
         faulthandler.register(signal.SIGUSR1, self.role.log_fd)  # sent before a hung worker is killed
         set_title(f"prodserve: worker {slot} of generation {self.role.generation}")
+
+    def _part_from_parent(self) -> None:
+        """What belongs to all of the forked processes must not end with the first of them: a temporary directory that
+        the app made while it was imported, for one."""
+        for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+            finalizer.atexit = False
         if self.role.model == "greenlets":
             importlib.import_module("gevent").reinit()
 
