@@ -38,7 +38,7 @@ class Adapter:
         return
 
 
-def serve(app, adapter, config, model, listeners, beat, ready, lifeline_fd):
+def serve(app, adapter, config, model, listeners, beat, ready, lifeline_fd):  # noqa: PLR0917
     """Answer requests until SIGTERM or the end of the lifeline."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
