@@ -20,6 +20,7 @@ import os
 from _socket import socket as raw_socket
 from collections import deque
 from errno import ECONNRESET, EPIPE
+from posix import close as close_now  # gevent's os.close waits for the loop to come round
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -130,11 +131,16 @@ class Connection:
             self.ended()
         elif state <= HEAD:
             seen = self.seen
-            # HOT: benchmarks hello: a head that repeats the last one but for its request line
-            if seen is not None and data.endswith(seen) and not self.buffer:
-                line = self.engine.heads.lines.get(data[: -len(seen)])
+            if seen is not None and not self.buffer:
+                # HOT: benchmarks hello, hello-vary: a head like the last one
+                fields = self.fields
+                if data.endswith(seen):
+                    line = self.engine.heads.lines.get(data[: -len(seen)])
+                else:
+                    line = self.engine.heads.again(data, fields)  # type: ignore[arg-type]
+                    if line is not None:
+                        self.seen = data[data.find(b"\r\n") :]
                 if line is not None and line.plain:
-                    fields = self.fields
                     environ = fields.environ.copy()  # type: ignore[union-attr]
                     environ.update(line.environ)
                     self.dispatch(line, fields, environ)  # type: ignore[arg-type]  # switch
@@ -256,7 +262,7 @@ class Connection:
         self.keep = fields.keep_alive
         self.final = False
         self.status = self.sent = 0
-        self.started = monotonic()
+        self.started = engine.poller.woken_s
         files = engine.files
         if files is not None and line.target.startswith(files.prefixes):
             answer = None if fields.conditional or line.method != "GET" else files.hot(line.target, engine.now_s)
@@ -265,7 +271,7 @@ class Connection:
             if answer is not None:
                 self.answer(answer)
                 return
-        if not engine.slots.submit(engine.handler(self, line, environ)):  # switch
+        if not engine.slots.submit(engine.task(self, line, environ)):  # switch
             engine.rejected += 1
             self.answer(engine.overloaded)
 
@@ -288,9 +294,9 @@ class Connection:
         body = answer.body
         try:
             if not body:
-                self.transmit(head, True)
+                self.respond(head)
             elif len(body) == 1 and body[0].__class__ is bytes:
-                self.transmit(head + body[0], True)  # type: ignore[operator]
+                self.respond(head + body[0])  # type: ignore[operator]
             else:
                 self.transmit(head, False)
                 last = len(body) - 1
@@ -328,46 +334,66 @@ class Connection:
             self.state = SENDING
             self.deadline = self.engine.write_deadline
 
+    def respond(self, data: bytes) -> None:
+        """Write a response that is whole: ``transmit`` for the usual case. Raises ``ClientGone``."""
+        if self.state != RUNNING or self.out is not None:
+            self.transmit(data, True)
+            return
+        try:
+            sent = write(self.fd, data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.abort()
+            raise ClientGone from None
+        if sent == len(data):
+            self.complete()
+        else:
+            self.wait_to_write(memoryview(data)[sent:])
+            self.final = True
+            self.state = SENDING
+
+    def wait_to_write(self, rest: Segment) -> None:
+        """Queue what the client can't take now."""
+        self.out = deque((rest,))
+        self.backlog = len(rest)
+        self.deadline = self.engine.write_deadline
+        self.engine.poller.want_write(self.fd)
+
     def transmit(self, segment: Segment, final: bool) -> None:
         """Write a part of the response, or queue what the client can't take yet. Raises ``ClientGone``.
 
         ``final``: it is the last part. A ``FileSlice`` belongs to the connection from here on."""
         if self.state == CLOSED:
             raise ClientGone
-        if self.out is None:
-            if segment.__class__ is bytes:
-                size = len(segment)  # type: ignore[arg-type]
-                try:
-                    sent = write(self.fd, segment)  # type: ignore[arg-type]
-                except BlockingIOError:
-                    sent = 0
-                except OSError:
-                    self.abort()
-                    raise ClientGone from None
-                if sent != size:
-                    self.out = deque((memoryview(segment)[sent:],))  # type: ignore[arg-type]
-                    self.backlog = size - sent
-                    self.engine.poller.want_write(self.fd)
-            else:
-                self.out = deque((segment,))
-                self.backlog = len(segment)
-                self.final = final
-                self.deadline = self.engine.write_deadline
-                if final:
-                    self.state = SENDING
-                self.writable()
-                return
-        else:
-            self.out.append(segment)
-            self.backlog += len(segment)
         if final:
             self.final = True
+        if self.out is not None:
+            self.out.append(segment)
+            self.backlog += len(segment)
+        elif segment.__class__ is FileSlice:
+            self.out = deque((segment,))
+            self.backlog = len(segment)
+            self.deadline = self.engine.write_deadline
+            if final:
+                self.state = SENDING
+            self.writable()
+            return
+        else:
+            try:
+                sent = write(self.fd, segment)  # type: ignore[arg-type]
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self.abort()
+                raise ClientGone from None
+            if sent != len(segment):
+                self.wait_to_write(memoryview(segment)[sent:])  # type: ignore[arg-type]
+        if final:
             if self.out is None:
                 self.complete()
-                return
-            self.state = SENDING
-        if self.out is not None:
-            self.deadline = self.engine.write_deadline
+            else:
+                self.state = SENDING
 
     def writable(self) -> None:
         """Write what waits, until the client can take no more or the others' turn has come."""
@@ -494,7 +520,7 @@ class Connection:
         engine = self.engine
         engine.poller.forget(self.fd)
         try:
-            os.close(self.fd)
+            close_now(self.fd)
         except OSError as error:
             if error.errno not in (EPIPE, ECONNRESET):
                 raise

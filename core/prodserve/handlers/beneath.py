@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from posix import close as close_now  # gevent's os.close waits for the loop to come round
 
 LINKS_MAX = 20
 _DIRECTORY = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
@@ -37,7 +38,7 @@ def open_beneath(root: str, name: str) -> int:
             if part == "..":  # only links say so
                 if len(held) == 1:
                     raise _absent(name)
-                os.close(held.pop())
+                close_now(held.pop())
                 continue
             mode = os.stat(part, dir_fd=held[-1], follow_symlinks=False).st_mode
             if stat.S_ISLNK(mode):
@@ -48,7 +49,7 @@ def open_beneath(root: str, name: str) -> int:
                 if target.startswith("/"):
                     target = _inside(root, target, name)
                     while len(held) > 1:
-                        os.close(held.pop())
+                        close_now(held.pop())
                 pending += [step for step in reversed(target.split("/")) if step not in ("", ".")]
             elif pending or stat.S_ISDIR(mode):
                 held.append(os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=held[-1]))
@@ -58,7 +59,7 @@ def open_beneath(root: str, name: str) -> int:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
     finally:
         for fd in held:
-            os.close(fd)
+            close_now(fd)
 
 
 def _inside(root: str, target: str, name: str) -> str:
@@ -82,7 +83,7 @@ def _checked(fd: int, name: str) -> int:
     try:
         _demand_regular(os.fstat(fd).st_mode, name)
     except OSError:
-        os.close(fd)
+        close_now(fd)
         raise
     return fd
 

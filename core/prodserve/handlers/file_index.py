@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from functools import partial
+from posix import close as close_now  # gevent's os.close waits for the loop to come round
 
 from ..adapter import StaticRoot
 from ..http.answer import Answer
@@ -89,7 +90,7 @@ class Mount:
         try:
             return state_of(os.fstat(fd))
         finally:
-            os.close(fd)
+            close_now(fd)
 
 
 def _older(encoded: FileState, own: FileState) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
+from posix import close as close_now  # gevent's os.close waits for the loop to come round
 from time import time
 
 from ..adapter import StaticRoot
@@ -192,7 +193,7 @@ def _open(file: ServedFile, chosen: Representation) -> int:
     except FileNotFoundError:
         raise FileChanged(file) from None
     if state_of(os.fstat(fd)) != chosen.state:
-        os.close(fd)
+        close_now(fd)
         raise FileChanged(file)
     return fd
 
@@ -203,7 +204,7 @@ def _read(file: ServedFile, chosen: Representation) -> bytes:
     try:
         content = os.read(fd, chosen.size + 1)
     finally:
-        os.close(fd)
+        close_now(fd)
     if len(content) != chosen.size:
         raise FileChanged(file)
     return content

@@ -6,7 +6,7 @@ was sent or not.
 
 from __future__ import annotations
 
-import os
+from posix import close as close_now  # gevent's os.close waits for the loop to come round
 
 
 class FileSlice:
@@ -27,7 +27,7 @@ class FileSlice:
         """Close the descriptor. A second call does nothing: its number may be somebody else's by then."""
         fd, self.fd = self.fd, -1
         if fd >= 0:
-            os.close(fd)
+            close_now(fd)
 
 
 Segment = bytes | memoryview | FileSlice
