@@ -20,7 +20,7 @@ from benchmarks.measure import ROOT, Settings, measure, measure_alone
 from benchmarks.peers import PEERS, Peer, custom
 from benchmarks.processes import stopped_by_signals
 from benchmarks.sites import prepared
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.workloads import WORKLOADS, Workload, named
 
 RESULTS = Path(__file__).resolve().parent / "results"
 ONCE = ("idle", "crowd", "memory")
@@ -46,9 +46,14 @@ def main() -> int:
         stack.enter_context(stopped_by_signals())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-sites-")))
         sites, broken = prepared((workload.app for workload in workloads), ROOT, folder)
-        settings = Settings(options.seconds, options.shrink, sites, server_pin, client_pin)
+        settings = Settings(
+            options.seconds, options.warm_up, options.rest, options.shrink, sites, server_pin, client_pin
+        )
         for workload in workloads:
-            names = [*(options.peers or workload.peers), *(peer.name for peer in options.server)]
+            names = [
+                *(options.peers or (named(workload) if options.quick else workload.peers)),
+                *(peer.name for peer in options.server),
+            ]
             skipped = {name: why for name in names if (why := broken.get(workload.app) or peers[name].missing())}
             chosen = [peers[name] for name in dict.fromkeys(names) if name not in skipped]
             rounds = 1 if workload.kind in ONCE else options.rounds
@@ -132,12 +137,13 @@ def _server(text: str) -> Peer:
 
 
 class _Quick(argparse.Action):
-    """``--quick`` stands for four other options; what follows it on the command line still wins."""
+    """``--quick`` stands for shorter times everywhere; what follows it on the command line still wins."""
 
     def __call__(
         self, parser: object, namespace: argparse.Namespace, values: object, option_string: object = None
     ) -> None:
-        namespace.quick, namespace.rounds, namespace.seconds, namespace.shrink, namespace.limit = True, 1, 1.0, 5, 3.0
+        namespace.quick, namespace.rounds, namespace.seconds, namespace.warm_up = True, 1, 1.0, 0.0
+        namespace.rest, namespace.shrink, namespace.limit = 5.0, 5, 2.7
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -157,12 +163,30 @@ def _parser() -> argparse.ArgumentParser:
         help="one more server; {port} and {app} in its command are filled in")  # fmt: skip
     add("--rounds", type=int, default=5, help="runs of each server, interleaved (default 5)")
     add("--seconds", type=float, default=2.0, help="length of one run (default 2)")
+    add(
+        "--warm-up",
+        type=float,
+        default=1.0,
+        metavar="SECONDS",
+        help="load before each run that does not count (default 1)",
+    )
+    add("--rest", type=float, default=8.0, metavar="SECONDS",
+        help="time that idle connections are left alone before memory is read (default 8)")  # fmt: skip
     add("--shrink", type=int, default=1, help="divide the numbers of idle connections by this")
     add("--limit", type=float, default=19.0, metavar="MINUTES", help="start no run after so long (default 19)")
     add("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where the results go (benchmarks/results)")
-    add("--quick", action=_Quick, nargs=0, default=False, help="everything once and briefly, in three minutes")
+    add(
+        "--quick",
+        action=_Quick,
+        nargs=0,
+        default=False,
+        help="everything once and briefly, with the servers that targets name, in three minutes",
+    )
     return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -26,21 +26,23 @@ from benchmarks.workloads import STATIC_BODY, STATIC_NAME, App, Kind, Workload
 
 ROOT = Path(__file__).resolve().parent.parent
 FOREIGN = ("PRODSERVE", "DJANGO_", "FLASK_", "GUNICORN_", "GRANIAN_", "UWSGI_")
-START_S = 30.0
-WARM_UP_S = 1.0
+START_S = 15.0
 CONNECTIONS_PER_CLIENT = 15_000
-REST_S = 8.0
 MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How long and how much: ``seconds`` of one run, connections of the idle workloads divided by ``shrink``.
+    """How long and how much: ``seconds`` of one run, after ``warm_up_s`` of load that does not count.
+
+    The idle workloads' connections are divided by ``shrink`` and left alone for ``rest_s`` before memory is read.
 
     ``sites`` are the prepared folders of the applications that have one; the pins are commands that bind to a core.
     """
 
     seconds: float
+    warm_up_s: float
+    rest_s: float
     shrink: int
     sites: Mapping[App, Path]
     server_pin: tuple[str, ...] = ()
@@ -188,7 +190,8 @@ def _load(workload: Workload, peer: Peer, settings: Settings, served: Served) ->
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(browser.wrk_script(served.port, workload.path, workload.varying))
         script.flush()
-        load.wrk(script.name, served.port, WARM_UP_S, settings.client_pin)
+        if settings.warm_up_s:
+            load.wrk(script.name, served.port, settings.warm_up_s, settings.client_pin)
         before = served.processes.cpu_ns()
         summary = load.wrk(script.name, served.port, settings.seconds, settings.client_pin)
         after = served.processes.cpu_ns()
@@ -222,9 +225,9 @@ def _held(workload: Workload, peer: Peer, settings: Settings, served: Served) ->
         # the memory that they leave free is used again by those that count.
         clients.open(min(100, count))
         clients.close()
-        before = settled(served.processes)
+        before = settled(served.processes, settings.rest_s)
         opened = clients.open(count)
-        used = settled(served.processes)
+        used = settled(served.processes, settings.rest_s)
         again = clients.ask_again()
     metrics = {
         "connections": float(opened),
@@ -235,15 +238,15 @@ def _held(workload: Workload, peer: Peer, settings: Settings, served: Served) ->
     return Measurement(workload.name, peer.name, metrics, f"{again} of {count} answered" if incomplete else None)
 
 
-def settled(server: Processes) -> int:
+def settled(server: Processes, rest_s: float) -> int:
     """The tree's own memory (anonymous and shared pages) in bytes, after it has come to rest.
 
-    Servers let go of what a connection used some seconds after its last request: wait at least ``REST_S``, and then
+    Servers let go of what a connection used some seconds after its last request: wait at least ``rest_s``, and then
     until nothing has been given back for three seconds.
     """
     started = time.monotonic()
     lowest, since = server.memory().own, started
-    while (now := time.monotonic()) < max(started + REST_S, since + 3) and now < started + 2 * REST_S:
+    while (now := time.monotonic()) < max(started + rest_s, since + 3) and now < started + 2 * rest_s:
         time.sleep(0.5)
         own = server.memory().own
         if own < lowest:

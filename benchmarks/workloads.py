@@ -81,6 +81,12 @@ class Workload:
     targets: tuple[Target, ...] = ()
 
 
+def named(workload: Workload) -> tuple[str, ...]:
+    """The servers that the workload's targets are about, in their usual order."""
+    wanted = {name for target in workload.targets for name in (target.peer, target.baseline)}
+    return tuple(peer for peer in workload.peers if peer in wanted)
+
+
 OURS = ("prodserve-greenlets", "prodserve-threads")
 WSGI_SERVERS = (
     *OURS, "bjoern", "granian", "nginx-uwsgi", "uwsgi", "waitress", "gunicorn-gevent", "gunicorn-gthread",

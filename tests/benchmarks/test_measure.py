@@ -18,7 +18,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from benchmarks.apps import hello
 make_server("127.0.0.1", int(sys.argv[1]), hello).serve_forever()
 """
-SETTINGS = Settings(seconds=1, shrink=1, sites={})
+SETTINGS = Settings(seconds=1, warm_up_s=0, rest_s=0, shrink=1, sites={})
 
 
 @pytest.fixture
