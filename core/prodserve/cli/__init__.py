@@ -5,6 +5,6 @@ A framework's plug-in needs only what stands here. Importing it imports neither 
 """
 
 from ..config.arguments import add_arguments, click_command_class, click_options, typed
-from .command import in_generation, serve
+from .command import app_failed, in_generation, serve
 
-__all__ = ["add_arguments", "click_command_class", "click_options", "in_generation", "serve", "typed"]
+__all__ = ["add_arguments", "app_failed", "click_command_class", "click_options", "in_generation", "serve", "typed"]

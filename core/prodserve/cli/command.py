@@ -56,6 +56,15 @@ def serve(adapter: Adapter, given: Mapping[str, object], program: str) -> NoRetu
         _give_up(str(error), EXIT_APP)
 
 
+def app_failed(what: str, error: BaseException) -> NoReturn:
+    """End because code of the project raised ``error``: its traceback without our frames, then one line."""
+    _give_up(_failure(what, error), EXIT_APP)
+
+
+def _failure(what: str, error: BaseException) -> str:
+    return f"{app_traceback(error)}\nprodserve: {what}: {type(error).__name__}"
+
+
 def in_generation() -> bool:
     """Whether this process is a generation: the first process has checked the project already."""
     from ..worker.boot import role
@@ -158,4 +167,4 @@ def _project_code(what: str) -> Iterator[None]:
     except ProdserveError:
         raise
     except Exception as error:  # a rim: the project may raise anything
-        raise AppFailed(f"{app_traceback(error)}\nprodserve: {what}: {type(error).__name__}") from error
+        raise AppFailed(_failure(what, error)) from error

@@ -17,6 +17,8 @@ from .options import ACTIONS, OPTION, OPTIONS, POSITIONAL, VARIABLE_PREFIX, Conf
 
 __all__ = ["Config", "Resolution", "Source", "nearest", "reloaded", "resolve", "trace"]
 
+ADDRESS_TYPED = "address"
+"""Where the positional address stands: it has no flag."""
 COMMAND_LINE, ENVIRONMENT, SETTINGS, DEFAULT = "command line", "environment", "settings", "default"
 
 
@@ -117,7 +119,7 @@ def _command_line(given: Mapping[str, object], problems: list[Problem]) -> _Laye
     if first is not None:
         more = layer["bind"].raw if "bind" in layer else ()
         rest = more if isinstance(more, list | tuple) else (more,)
-        layer["bind"] = _Entry(Source(COMMAND_LINE, "address" if not rest else "address and --bind"), (first, *rest))
+        layer["bind"] = _Entry(Source(COMMAND_LINE, "address and --bind" if rest else ADDRESS_TYPED), (first, *rest))
     return layer
 
 
@@ -163,6 +165,8 @@ def _unknown(where: str, name: str, form: Callable[[Option], str]) -> Problem:
 def _example(option: Option, source: Source) -> str:
     """A line in the form of the layer where the mistake is."""
     value = EXAMPLES.get(option.name, option.default_text)
+    if source.where == ADDRESS_TYPED:
+        return value
     if source.layer == ENVIRONMENT:
         return f"{option.variable}={value}"
     if source.layer == SETTINGS:

@@ -10,8 +10,8 @@ import sys
 from pathlib import PurePath
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
-from prodserve.cli import add_arguments, in_generation, serve, typed
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from prodserve.cli import add_arguments, app_failed, in_generation, serve, typed
 
 from django_prodserve.adapter import DjangoAdapter
 
@@ -28,6 +28,15 @@ class Command(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> Any:
         """As Django has it, but what the first process checked is not checked again in the generations."""
         return super().execute(*args, **{**options, "skip_checks": options.get("skip_checks") or in_generation()})
+
+    def check(self, *args: Any, **options: Any) -> Any:
+        """As Django has it, but what the project itself raises is shown without the frames that led there."""
+        try:
+            return super().check(*args, **options)
+        except CommandError:
+            raise
+        except Exception as error:  # a rim: the checks import the whole project
+            app_failed("the project can't be checked", error)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve; does not return."""
