@@ -1,7 +1,7 @@
 """The same requests to nginx and to us, over the same tree: every difference is listed here, with its reason.
 
-nginx is Debian's, started by this test with the settings that match ours (``gzip_static``, ``gzip_vary``, charsets). What is
-compared: the status, the fields that a cache or a player acts on, and the body of what was found.
+nginx is Debian's, started by this test with the settings that match ours (``gzip_static``, ``gzip_vary``, charsets).
+What is compared: the status, the fields that a cache or a player acts on, and the body of what was found.
 """
 
 from __future__ import annotations
