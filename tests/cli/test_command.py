@@ -110,6 +110,13 @@ def test_a_program_from_standard_input_can_not_be_run_again(folder: Path) -> Non
     assert "type it in a shell" in done.stderr
 
 
+def test_from_a_python_prompt_it_says_what_to_type(folder: Path) -> None:
+    code = "import sys; sys.ps1 = '>>> '; from prodserve.__main__ import main; main(['hello:app', '0'])"
+    done = run(folder, [sys.executable, "-c", code])
+    assert done.returncode == 2
+    assert "type it in a shell: python -m prodserve hello:app" in done.stderr
+
+
 def test_help_teaches_by_examples(folder: Path) -> None:
     done = run(folder, [*SCRIPT, "--help"])
     assert done.returncode == 0

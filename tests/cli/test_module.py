@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from prodserve.adapter import Adapter
-from prodserve.cli.module import ModuleAdapter, blocking
+from prodserve.cli.module import ModuleAdapter, blocking, django_debug
 from prodserve.cli.target import Target, parse_target
 from prodserve.errors import ConfigError
 
@@ -138,6 +138,17 @@ def test_debug_is_the_apps_own_attribute(project: Project) -> None:
     assert not adapter.debug()
     adapter.load().debug = True  # type: ignore[attr-defined]
     assert adapter.debug()
+
+
+DJANGO = [({}, False), ({"configured": False}, False), ({"configured": True}, True)]
+
+
+@pytest.mark.parametrize(("attributes", "debug"), DJANGO)
+def test_a_django_project_behind_the_app_is_asked_too(attributes: dict[str, bool], debug: bool) -> None:
+    conf = ModuleType("django.conf")
+    vars(conf)["settings"] = SimpleNamespace(DEBUG=True, **attributes)
+    assert django_debug({"django.conf": conf}) is debug
+    assert not django_debug({})
 
 
 def test_drivers_that_block_greenlets_are_named() -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
+from typing import Any
 
 from ..adapter import Advice, Facts, StaticRoot, WSGIApp
 from .target import find, parse_target
@@ -41,8 +42,8 @@ class ModuleAdapter:
         return {}
 
     def debug(self) -> bool:
-        """Whether the app has an attribute ``debug`` that is true, as Flask, Bottle and Pyramid's toolbar have it."""
-        return getattr(self.load(), "debug", False) is True
+        """Whether the app has an attribute ``debug`` that is true, as Flask has it, or its Django project says so."""
+        return getattr(self.load(), "debug", False) is True or django_debug(sys.modules)
 
     def thread_reasons(self) -> Sequence[str]:
         """What the app's import pulled in."""
@@ -89,6 +90,12 @@ class ModuleAdapter:
 
     def worker_stopping(self) -> None:
         """Nothing to close."""
+
+
+def django_debug(modules: Mapping[str, ModuleType]) -> bool:
+    """Whether a Django project was set up by the app's import, and is in debug mode. Nothing is imported for it."""
+    settings: Any = getattr(modules.get("django.conf"), "settings", None)
+    return bool(getattr(settings, "configured", False) and settings.DEBUG)
 
 
 def blocking(modules: Mapping[str, ModuleType]) -> Iterator[str]:

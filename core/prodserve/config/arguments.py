@@ -22,9 +22,7 @@ NAMES = frozenset({POSITIONAL, *OPTION, *(action.name for action in ACTIONS)})
 
 def typed(collected: Mapping[str, object]) -> dict[str, object]:
     """``given`` for ``prodserve.cli.serve``: of what a parser collected, the options of ours that were typed."""
-    return {name: value for name, value in collected.items() if name in NAMES and value not in (None, (), False)} | {
-        name: False for name in OPTION if collected.get(name) is False
-    }
+    return {name: value for name, value in collected.items() if name in NAMES and value not in (None, ())}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

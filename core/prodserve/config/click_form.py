@@ -39,7 +39,9 @@ class GroupedCommand(click.Command):
 def parameters() -> list[Decorator]:
     """The decorators of all parameters, in the order of help."""
     actions = [
-        click.option(action.flag, action.name, cls=GroupedOption, group=OTHER, is_flag=True, help=action.help)
+        click.option(
+            action.flag, action.name, cls=GroupedOption, group=OTHER, is_flag=True, default=None, help=action.help
+        )
         for action in ACTIONS
     ]
     return [click.argument(POSITIONAL, required=False), *map(_option, OPTIONS), *actions]

@@ -235,7 +235,7 @@ class Config:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, object]) -> Config:
-        """The inverse of ``to_plain``; ``ValueError`` or ``TypeError`` where it isn't one."""
+        """The inverse of ``to_plain``; ``ValueError`` or ``KeyError`` where it isn't one."""
         return cls(**{name: OPTION[name].kind.read(value) for name, value in plain.items()})
 
 
