@@ -15,8 +15,6 @@ from typing import Any
 from ..errors import ConfigError, Problem
 from .options import ACTIONS, OPTION, OPTIONS, POSITIONAL, VARIABLE_PREFIX, Config, Option
 
-__all__ = ["Config", "Resolution", "Source", "nearest", "reloaded", "resolve", "trace"]
-
 ADDRESS_TYPED = "address"
 """Where the positional address stands: it has no flag."""
 COMMAND_LINE, ENVIRONMENT, SETTINGS, DEFAULT = "command line", "environment", "settings", "default"
