@@ -31,6 +31,25 @@ def _gevent_root() -> str | None:
     return os.path.dirname(os.path.dirname(spec.origin)) if spec and spec.origin else None
 
 
+def parse_environ(block: bytes) -> dict[str, str]:
+    """The variables of ``/proc/PID/environ``; empty where something else was written over them."""
+    entries = block.rstrip(b"\0").split(b"\0")
+    if not all(entry.find(b"=") > 0 for entry in entries):
+        return {}
+    pairs = (entry.partition(b"=") for entry in entries)
+    return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
+
+
+def _initial_environ() -> dict[str, str]:
+    """The environment that this process was started with, before the program changed it. A generation begins with it:
+    what the program sets (from a ``.env`` file, say) is set again by each generation, from the file as it is then."""
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            return parse_environ(file.read()) or dict(os.environ)
+    except OSError:
+        return dict(os.environ)
+
+
 def supervisor_command(executable: str, root: str, fd: int, label: str) -> list[str]:
     """The command line of the supervisor; ``label`` is only there to be read in a list of processes."""
     return [executable, "-I", "-S", "-c", SUPERVISOR, root, str(fd), "prodserve", label]
@@ -48,6 +67,7 @@ def start(record: Mapping[str, Any]) -> NoReturn:
         "roots": [path for path in (root, _gevent_root()) if path],
         "executable": sys.executable,
         "orig_argv": list(sys.orig_argv),
+        "environ": _initial_environ(),
     }
     fd = write_json("prodserve-launch", whole)
     os.set_inheritable(fd, True)

@@ -42,7 +42,7 @@ def spawn(record: Mapping[str, Any], role: Mapping[str, Any], inherited: Sequenc
     try:
         pid = os.fork()
         if pid == 0:
-            _become(command, str(record["program"]["cwd"]), [fd, theirs.fileno(), *inherited])
+            _become(command, record["environ"], record["program"]["cwd"], [fd, theirs.fileno(), *inherited])
     except OSError:
         ours.close()
         raise
@@ -52,7 +52,7 @@ def spawn(record: Mapping[str, Any], role: Mapping[str, Any], inherited: Sequenc
     return pid, ours
 
 
-def _become(command: list[str], cwd: str, inherited: Sequence[int]) -> None:
+def _become(command: list[str], environ: Mapping[str, str], cwd: str, inherited: Sequence[int]) -> None:
     """In the child: never returns. A terminal's signals are ignored until ``boot`` has handlers for them."""
     try:
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
@@ -60,7 +60,7 @@ def _become(command: list[str], cwd: str, inherited: Sequence[int]) -> None:
         for fd in inherited:
             os.set_inheritable(fd, True)
         os.chdir(cwd)
-        os.execve(command[0], command, os.environ)
+        os.execve(command[0], command, environ)
     except OSError as error:
         sys.stderr.write(f"prodserve: can't start {command[0]} in {cwd}: {error}\n")
         sys.stderr.flush()

@@ -11,13 +11,16 @@ LIMIT_BYTES = 65536
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """One packet. A long ``why`` loses its middle."""
-    packet = json.dumps(message, ensure_ascii=False).encode("utf-8", "backslashreplace")
-    why, kept = str(message.get("why", "")), LIMIT_BYTES
-    while len(packet) > LIMIT_BYTES and kept:
+    """One packet. A ``why`` that is too long loses its middle."""
+    packet, why, kept = _pack(message), str(message.get("why", "")), LIMIT_BYTES
+    while len(packet) > LIMIT_BYTES and kept > 1:
         kept //= 2
-        packet = encode({**message, "why": f"{why[: kept // 2]}\n  […]\n{why[-kept // 2 :]}"})
+        packet = _pack({**message, "why": f"{why[: kept // 2]}\n  […]\n{why[-kept // 2 :]}"})
     return packet
+
+
+def _pack(message: Mapping[str, Any]) -> bytes:
+    return json.dumps(message, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def decode(packet: bytes) -> dict[str, Any]:

@@ -105,9 +105,9 @@ def locate(
     return typed, cwd
 
 
-def _logical_cwd(environ: Mapping[str, str]) -> str:
-    """The current directory by the name the shell knows: a reload then follows a symlink that was switched."""
-    cwd, name = os.getcwd(), environ.get("PWD", "")
+def _by_shell(cwd: str, environ: Mapping[str, str]) -> str:
+    """A directory by the name the shell knows: a reload then follows a symlink that was switched."""
+    name = environ.get("PWD", "")
     try:
         return name if os.path.isabs(name) and os.path.samefile(name, cwd) else cwd
     except OSError:
@@ -132,8 +132,8 @@ def current_program() -> Program:
                 )
             ]
         ) from None
-    cwd = _logical_cwd(os.environ)
+    cwd = os.getcwd()
     argv0 = target if kind == "file" else "-" + kind
     if kind == "file":
         target, cwd = locate(target, getattr(sys.modules.get("__main__"), "__file__", None), cwd)
-    return Program(tuple(flags), kind, target, argv0, tuple(rest), cwd)
+    return Program(tuple(flags), kind, target, argv0, tuple(rest), _by_shell(cwd, os.environ))

@@ -98,27 +98,37 @@ def run_program(program: Mapping[str, Any]) -> None:
     kind, target, rest = program["kind"], program["target"], program["rest"]
     sys.argv[:] = [program["argv0"], *rest]
     safe_path = getattr(sys.flags, "safe_path", False)
+    start = os.getcwd()
+    path = os.path.join(start, target)
     if kind == "c":
         if not safe_path:
             sys.path.insert(0, "")
         _execute(target, "<string>", None)
     elif kind == "m":
-        import runpy
-
         if not safe_path:
-            sys.path.insert(0, os.getcwd())
-        runpy.run_module(target, run_name="__main__", alter_sys=True)
-    elif _is_container(target) or target.endswith(".pyc"):
+            sys.path.insert(0, start)
+        _run_module(target, True)
+    elif _is_container(path):
+        sys.path.insert(0, path)
+        _run_module("__main__", False)
+    elif target.endswith(".pyc"):
         import runpy
 
-        runpy.run_path(target, run_name="__main__")
+        runpy.run_path(path, run_name="__main__")
     else:
         if not safe_path:
-            sys.path.insert(0, os.path.dirname(os.path.realpath(target)))
-        path = os.path.abspath(target)
+            sys.path.insert(0, _script_folder(target))
         with open(path, "rb") as file:
             source = file.read()
         _execute(source, path, path)
+
+
+def _script_folder(target: str) -> str:
+    """``sys.path[0]`` of a script. The command of coverage.py puts the program's own folder there if what it finds is
+    the folder of the outermost frame's file; that frame is ours and has no file, so for it that is the current one."""
+    if os.path.basename(target).startswith("coverage"):
+        return os.getcwd()
+    return os.path.dirname(os.path.realpath(target))
 
 
 def _is_container(target: str) -> bool:
@@ -126,6 +136,15 @@ def _is_container(target: str) -> bool:
     from pkgutil import get_importer
 
     return get_importer(target) is not None
+
+
+def _run_module(name: str, alter_argv: bool) -> None:
+    """What the interpreter itself calls for ``-m`` and for containers; its public forms undo their work at the end."""
+    import runpy
+    from types import ModuleType
+
+    sys.modules["__main__"] = ModuleType("__main__")
+    runpy._run_module_as_main(name, alter_argv)  # type: ignore[attr-defined]
 
 
 def _execute(source: str | bytes, filename: str, path: str | None) -> None:

@@ -38,11 +38,8 @@ POLL_MS = 250
 MOST_FILES = 100_000
 """Files of a static root are counted up to here."""
 
-Serve = Callable[..., None]
-"""The worker: ``prodserve.worker.worker.run``."""
 
-
-def run(adapter: Adapter, config: Config, role: Role, serve: Serve | None = None) -> NoReturn:
+def run(adapter: Adapter, config: Config, role: Role) -> NoReturn:
     """Be the generation process, or the one worker of it that ``role`` names; ends the process."""
     log = Log(role.log_fd, role.log_level)
     try:
@@ -50,8 +47,7 @@ def run(adapter: Adapter, config: Config, role: Role, serve: Serve | None = None
         static = [describe_root(root) for root in adapter.static_roots()] if config.serve_static else []
         facts = asdict(adapter.facts())
         adapter.before_fork()
-        if serve is None:
-            serve = importlib.import_module("prodserve.worker.worker").run
+        importlib.import_module("prodserve.worker.worker")  # with gevent and the engine: shared by the workers
     except BaseException as error:  # whatever the app raised, the supervisor is told, and this process ends
         tell(role, {"event": "failed", "why": load_failure(error)})
         _leave(LOAD_FAILED)
@@ -70,7 +66,7 @@ def run(adapter: Adapter, config: Config, role: Role, serve: Serve | None = None
     if not tell(role, loaded):
         _leave(0)
     board = Board.open(role.board_fd, role.board_slots)
-    life = WorkerLife(app, adapter, config, role, serve, board, log)
+    life = WorkerLife(app, adapter, config, role, board, log)
     ForkServer(role, life.live, log).serve()
     _leave(0)
 
@@ -189,7 +185,6 @@ class WorkerLife:
     adapter: Adapter
     config: Config
     role: Role
-    serve: Serve
     board: Board
     log: Log
 
@@ -201,7 +196,7 @@ class WorkerLife:
             if forked:
                 self._part_from_parent()
             beat = self.board.claim(slot, self.role.generation)
-            self.serve(
+            importlib.import_module("prodserve.worker.worker").run(
                 self.app,
                 self.adapter,
                 self.config,
