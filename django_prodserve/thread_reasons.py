@@ -30,9 +30,10 @@ def thread_reasons() -> list[str]:
     databases = ((alias, connections[alias]) for alias in connections)
     drivers = ((alias, database.vendor, driver_module(database)) for alias, database in databases)
     middleware = ((path, import_string(path)) for path in settings.MIDDLEWARE)
+    urls = get_resolver().url_patterns if hasattr(settings, "ROOT_URLCONF") else ()  # middleware may choose the map
     return [
         *database_reasons(drivers),
-        *counted("async view", async_views(get_resolver().url_patterns)),
+        *counted("async view", async_views(urls)),
         *(f"async-only middleware {path}" for path, loaded in middleware if not getattr(loaded, "sync_capable", True)),
     ]
 
