@@ -10,7 +10,7 @@ import pytest
 
 from tests.server import Server
 
-from .sites import copy_of, prepared_django_site, serving_django, serving_flask
+from .sites import browser, copy_of, prepared_django_site, serving_django, serving_flask
 
 MODELS = ("threads", "greenlets")
 
@@ -38,13 +38,13 @@ def flask_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def django_client(django_site: Server) -> Iterator[httpx.Client]:
-    """A browser without pictures."""
-    with httpx.Client(base_url=django_site.url, timeout=20, trust_env=False) as client:
+    """A client of it."""
+    with browser(django_site) as client:
         yield client
 
 
 @pytest.fixture
 def flask_client(flask_site: Server) -> Iterator[httpx.Client]:
-    """A browser without pictures."""
-    with httpx.Client(base_url=flask_site.url, timeout=20, trust_env=False) as client:
+    """A client of it."""
+    with browser(flask_site) as client:
         yield client
