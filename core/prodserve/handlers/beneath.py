@@ -14,13 +14,14 @@ from posix import close as close_now  # gevent's os.close waits for the loop to 
 
 LINKS_MAX = 20
 _DIRECTORY = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
-_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+"""How files are opened: whatever it turns out to be, the open does not wait for it."""
 
 
 def open_regular(path: str) -> int:
     """Open a file whose path is trusted, links and all. Anything but a regular file: ``IsADirectoryError`` or none."""
     _demand_regular(os.stat(path).st_mode, path)
-    return _checked(os.open(path, _FILE), path)
+    return _checked(os.open(path, READING), path)
 
 
 def open_beneath(root: str, name: str) -> int:
@@ -55,7 +56,7 @@ def open_beneath(root: str, name: str) -> int:
                 held.append(os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=held[-1]))
             else:
                 _demand_regular(mode, name)
-                return _checked(os.open(part, _FILE | os.O_NOFOLLOW, dir_fd=held[-1]), name)
+                return _checked(os.open(part, READING | os.O_NOFOLLOW, dir_fd=held[-1]), name)
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
     finally:
         for fd in held:

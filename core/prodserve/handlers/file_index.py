@@ -54,36 +54,28 @@ class Mount:
         """All that can be served for ``name`` at the moment ``now_s``; ``OSError`` where that is nothing."""
         own = self._state(name)
         immutable = name in self._immutable
-        seen = self._siblings(name) if compressible(name) else []
-        usable = [
-            (state.size, coding, state)
-            for coding, _, state in seen
-            if state is not None and state.size < own.size and (immutable or not _older(state, own))
-        ]
         represent = partial(
             Representation,
             content_type=content_type(name),
             caching=cache_control(immutable, self._max_age_s),
-            varies=bool(usable),
             now_s=now_s,
         )
-        representations = [represent(name, IDENTITY, own)]
-        representations += [
-            represent(name + CODING_SUFFIXES[coding], coding, state) for _, coding, state in sorted(usable)
-        ]
-        watched = [(self.tree.path(name), own), *[(path, state) for _, path, state in seen]]
-        return ServedFile(self, self.key(name), representations, watched, tick_s)
-
-    def _siblings(self, name: str) -> list[tuple[str, str | None, FileState | None]]:
-        """Coding, path and state of the files that may hold ``name`` in a content coding."""
-        found = []
-        for coding, suffix in CODING_SUFFIXES.items():
-            try:
-                state = self._state(name + suffix)
-            except OSError:
-                state = None
-            found.append((coding, self.tree.path(name + suffix), state))
-        return found
+        path = self.tree.path(name) or ""
+        present, absent, encoded = [(path, own)], [], []
+        for coding, suffix in CODING_SUFFIXES.items() if compressible(name) else ():
+            beside = self.tree.path(name + suffix)
+            if beside is None:
+                continue
+            state = state_at(beside)
+            if state is None:
+                absent.append(beside)
+                continue
+            present.append((beside, state))
+            if state.size < own.size and (immutable or not _older(state, own)) and self._is(name + suffix, state):
+                encoded.append((state.size, coding, beside, state))
+        representations = [represent(path, IDENTITY, own, varies=bool(encoded))]
+        representations += [represent(path, coding, state, varies=True) for _, coding, path, state in sorted(encoded)]
+        return ServedFile(self.key(name), representations, present, absent, tick_s)
 
     def _state(self, name: str) -> FileState:
         fd = self.tree.open(name)
@@ -92,6 +84,13 @@ class Mount:
         finally:
             close_now(fd)
 
+    def _is(self, name: str, state: FileState) -> bool:
+        """Whether what may be served as ``name`` is what was seen at its path."""
+        try:
+            return self._state(name) == state
+        except OSError:
+            return False
+
 
 def _older(encoded: FileState, own: FileState) -> bool:
     """Whether an encoded copy was made before the file's last change; some tools keep whole seconds only."""
@@ -99,28 +98,29 @@ def _older(encoded: FileState, own: FileState) -> bool:
 
 
 class ServedFile:
-    """One file of one mount in all of its codings, as it was when it was last looked at."""
+    """One file in all of its codings, as it was when it was last looked at."""
 
-    __slots__ = ("by_accept", "checked_s", "codings", "key", "mount", "plain", "representations", "watched")
+    __slots__ = ("absent", "by_accept", "checked_s", "codings", "key", "plain", "present", "representations")
 
     def __init__(
         self,
-        mount: Mount,
         key: bytes,
         representations: list[Representation],
-        watched: list[tuple[str | None, FileState | None]],
+        present: list[tuple[str, FileState]],
+        absent: list[str],
         tick_s: int,
     ) -> None:
-        self.mount = mount
         self.key = key
-        self.representations = representations
+        self.representations = tuple(representations)
         """The unencoded one, then the encoded ones, smallest first."""
-        self.codings = tuple(each.coding for each in representations[1:])
-        self.watched = watched
+        self.codings = tuple([each.coding for each in representations[1:]])
+        self.present = tuple(present)
+        self.absent = tuple(absent)
+        """Paths that change what is served once something appears there."""
         self.checked_s = tick_s
         self.plain: Answer | None = None
         """The answer to a plain GET, where it is in memory and the file has one coding only."""
-        self.by_accept: dict[str, Answer] = {}
+        self.by_accept: dict[str, Answer] | None = None
         """The same by Accept-Encoding, where it has several."""
 
     def select(self, accept_encoding: str | None) -> Representation:
@@ -132,21 +132,24 @@ class ServedFile:
 
     def is_current(self) -> bool:
         """Whether the disk still shows what was found."""
-        return all((state_at(path) if path is not None else None) == state for path, state in self.watched)
+        for path, state in self.present:
+            if state_at(path) != state:
+                return False
+        return not any(os.access(path, os.F_OK) for path in self.absent)
 
     def remember(self, accept_encoding: str | None, answer: Answer) -> None:
         """Keep the finished answer to a plain GET for the next one."""
         if not self.codings:
             self.plain = answer
         elif accept_encoding is not None and len(accept_encoding) <= REMEMBERED_CHARACTERS:
-            if len(self.by_accept) >= REMEMBERED_CHOICES:
-                self.by_accept.clear()
+            if self.by_accept is None or len(self.by_accept) >= REMEMBERED_CHOICES:
+                self.by_accept = {}
             self.by_accept[accept_encoding] = answer
 
     def forget_answers(self) -> None:
         """Drop finished answers: the content of one of them leaves the memory."""
         self.plain = None
-        self.by_accept.clear()
+        self.by_accept = None
 
 
 class FileIndex:
@@ -201,7 +204,7 @@ class FileIndex:
 
     def _drop_content(self, representation: Representation) -> None:
         file = self._contents.pop(representation, None)
-        if file is not None and representation.content is not None:
-            self._contents_bytes -= len(representation.content)
+        if file is not None:
+            self._contents_bytes -= representation.size
             representation.drop()
             file.forget_answers()

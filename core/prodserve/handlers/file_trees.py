@@ -8,9 +8,10 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping
+from posix import close as close_now  # gevent's os.close waits for the loop to come round
 from typing import NamedTuple, Protocol
 
-from .beneath import open_beneath, open_regular
+from .beneath import READING, open_beneath, open_regular
 
 
 class FileState(NamedTuple):
@@ -34,6 +35,15 @@ def state_at(path: str) -> FileState | None:
         return state_of(os.stat(path))
     except OSError:
         return None
+
+
+def reopen(path: str, state: FileState) -> int | None:
+    """A descriptor of the file at ``path`` if it is still the one with that ``state``; ``None``: it is another."""
+    fd = os.open(path, READING)
+    if state_of(os.fstat(fd)) == state:
+        return fd
+    close_now(fd)
+    return None
 
 
 class FileTree(Protocol):

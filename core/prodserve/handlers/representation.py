@@ -6,6 +6,8 @@ Pure: built from a file's state, it knows no descriptor. Fields and their order 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..clock import http_date
 from ..http.answer import Answer, head_block
 from ..http.negotiation import IDENTITY
@@ -28,70 +30,85 @@ class Representation:
     """What is sent for one file in one coding. ``content`` and ``whole`` come and go with the memory for them."""
 
     __slots__ = (
+        "_caching",
+        "_unchanged",
+        "_varies",
         "coding",
         "content",
         "content_type",
         "etag",
         "head",
-        "head_only",
         "last_modified_s",
-        "name",
-        "not_modified",
-        "selected",
+        "path",
         "size",
         "state",
         "whole",
     )
 
     def __init__(
-        self, name: str, coding: str, state: FileState, *, content_type: str, caching: str, varies: bool, now_s: int
+        self, path: str, coding: str, state: FileState, *, content_type: str, caching: str, varies: bool, now_s: int
     ) -> None:
-        self.name = name
+        self.path = path
         self.coding = coding
         self.state = state
         self.size = state.size
         self.content_type = content_type
+        self._caching = caching
+        self._varies = varies
         modified_s = state.modified_ns // 1_000_000_000
         self.etag = f'"{modified_s:x}-{state.size:x}{"" if coding == IDENTITY else "-" + coding}"'
         self.last_modified_s = modified_s if modified_s <= now_s + CLOCK_LAG_S else None
         """``None`` for a file from the future: no Last-Modified may be later than Date (RFC 9110 §8.8.2.1)."""
-        validators = [("ETag", self.etag)]
-        if self.last_modified_s is not None:
-            validators.insert(0, ("Last-Modified", http_date(self.last_modified_s)))
-        caches = [("Cache-Control", caching), *([("Vary", "Accept-Encoding")] if varies else [])]
-        encoded = [("Content-Encoding", coding)] if coding != IDENTITY else []
-        self.selected = [*validators, *caches, *encoded]
-        """The fields that a 206 shares with a 200 (RFC 9110 §15.3.7)."""
         self.head = head_block(
             200,
             [
                 ("Content-Type", content_type),
                 ("Content-Length", str(self.size)),
-                *self.selected,
+                *self._selected(),
                 ("Accept-Ranges", "bytes"),
             ],
         )
-        self.head_only = Answer(200, self.head)
-        self.not_modified = Answer(304, head_block(304, [*validators, *caches]))
+        self._unchanged: Answer | None = None
         self.content: bytes | None = None
         self.whole: Answer | None = None
+
+    def _for_caches(self) -> Iterator[tuple[str, str]]:
+        """The fields of a 304 (RFC 9110 §15.4.5)."""
+        if self.last_modified_s is not None:
+            yield "Last-Modified", http_date(self.last_modified_s)
+        yield "ETag", self.etag
+        yield "Cache-Control", self._caching
+        if self._varies:
+            yield "Vary", "Accept-Encoding"
+
+    def _selected(self) -> Iterator[tuple[str, str]]:
+        """The fields that a 206 shares with a 200 (RFC 9110 §15.3.7)."""
+        yield from self._for_caches()
+        if self.coding != IDENTITY:
+            yield "Content-Encoding", self.coding
 
     def keep(self, content: bytes) -> Answer:
         """Hold the content in memory, and with it the finished answer to a plain GET."""
         self.content = content
-        self.whole = Answer(200, self.head, (content,) if content else (), self.size)
+        self.whole = Answer(200, self.head, (content,), self.size)
         return self.whole
 
     def drop(self) -> None:
         """Let go of the content."""
         self.content = self.whole = None
 
+    def unchanged(self) -> Answer:
+        """The 304."""
+        if self._unchanged is None:
+            self._unchanged = Answer(304, head_block(304, self._for_caches()))
+        return self._unchanged
+
     def one_part(self, part: ByteRange, piece: Segment) -> Answer:
         """The 206 with a single part, which ``piece`` holds."""
         fields = [
             ("Content-Type", self.content_type),
             ("Content-Length", str(part.length)),
-            *self.selected,
+            *self._selected(),
             ("Content-Range", part.content_range(self.size)),
         ]
         return Answer(206, head_block(206, fields), (piece,), part.length)
@@ -108,6 +125,6 @@ class Representation:
         fields = [
             ("Content-Type", f"multipart/byteranges; boundary={boundary}"),
             ("Content-Length", str(length)),
-            *self.selected,
+            *self._selected(),
         ]
         return Answer(206, head_block(206, fields), (*body, end), length)

@@ -20,7 +20,7 @@ from ..http.ranges import ByteRange, select_ranges, unsatisfied_range
 from ..http.segments import FileSlice, Segment
 from .file_index import CONTENT_LIMIT_BYTES, FileIndex, Mount, ServedFile
 from .file_names import file_name
-from .file_trees import state_of
+from .file_trees import reopen
 from .representation import Representation
 
 ALLOW = ("Allow", "GET, HEAD, OPTIONS")
@@ -82,7 +82,9 @@ class StaticFiles:
         file = self._files.get(target)
         if file is None or file.checked_s != now_s:
             return None
-        return file.plain or (file.by_accept.get(accept_encoding) if accept_encoding is not None else None)
+        if file.by_accept is None or accept_encoding is None:
+            return file.plain
+        return file.by_accept.get(accept_encoding)
 
     def answer(self, method: str, target: bytes, fields: Mapping[str, str], now_s: int) -> Answer | None:
         """Answer a request; ``None``: it is not ours, the app answers.
@@ -118,7 +120,7 @@ class StaticFiles:
         file = self._index.current(path, tick_s)
         if file is not None:
             return file
-        lacking: list[str | None] = []
+        lacking: list[str] = []
         for mount in self._mounts:
             if not path.startswith(mount.prefix):
                 continue
@@ -132,17 +134,17 @@ class StaticFiles:
             try:
                 return self._find_in(mount, name, lacking, tick_s)
             except (FileNotFoundError, NotADirectoryError):
-                lacking.append(mount.tree.path(name))
+                lacking += filter(None, [mount.tree.path(name)])
             except IsADirectoryError:
                 if mount.index and mount.has(f"{name}/{INDEX}"):
                     raise
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
-    def _find_in(self, mount: Mount, name: str, lacking: Sequence[str | None], tick_s: int) -> ServedFile:
+    def _find_in(self, mount: Mount, name: str, lacking: Sequence[str], tick_s: int) -> ServedFile:
         file = self._index.current(mount.key(name), tick_s)
         if file is None:
             file = mount.look_up(name, tick_s, int(self._clock()))
-            file.watched += [(elsewhere, None) for elsewhere in lacking]  # appear there, and they come first
+            file.absent += tuple(lacking)
             self._index.add(file)
         return file
 
@@ -153,11 +155,11 @@ class StaticFiles:
         if any(name in fields for name in CONDITIONS):
             verdict = evaluate(method, fields, chosen.etag, chosen.last_modified_s, int(self._clock()))
             if verdict is Verdict.NOT_MODIFIED:
-                return chosen.not_modified
+                return chosen.unchanged()
             if verdict is Verdict.FAILED:
                 return _refusal(412, method)
         if method == "HEAD":
-            return chosen.head_only  # ranges are defined for GET alone
+            return Answer(200, chosen.head)  # ranges are defined for GET alone
         wanted = fields.get("HTTP_RANGE")
         if wanted is not None:
             current = range_is_current(
@@ -187,13 +189,15 @@ def _refusal(status: int, method: str) -> Answer:
 
 
 def _open(file: ServedFile, chosen: Representation) -> int:
-    """A descriptor of the very file that the head was written for."""
+    """A descriptor of the very file that the head was written for.
+
+    That one was found to be inside its root; so no component needs to be looked at again, if it is the same.
+    """
     try:
-        fd = file.mount.tree.open(chosen.name)
+        fd = reopen(chosen.path, chosen.state)
     except FileNotFoundError:
         raise FileChanged(file) from None
-    if state_of(os.fstat(fd)) != chosen.state:
-        close_now(fd)
+    if fd is None:
         raise FileChanged(file)
     return fd
 
