@@ -31,6 +31,7 @@ probe.look()
 SECRET_KEY = "x"
 ALLOWED_HOSTS = ["*"]
 INSTALLED_APPS = ["django_prodserve"]
+ROOT_URLCONF = "mysite.urls"
 WSGI_APPLICATION = "nowhere.at.all"
 """
 HELLO = """
@@ -71,6 +72,7 @@ def site(tmp_path):
     (tmp_path / "mysite").mkdir()
     (tmp_path / "mysite" / "__init__.py").write_text("")
     (tmp_path / "mysite" / "settings.py").write_text(SETTINGS)
+    (tmp_path / "mysite" / "urls.py").write_text("urlpatterns = []\n")
     manage = tmp_path / "manage.py"
     manage.write_text(MANAGE.format(python=PYTHON, before=""))
     manage.chmod(0o755)

@@ -6,6 +6,7 @@ the project can be imported there, not even by accident. It gets one JSON record
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import os
 import sys
@@ -58,7 +59,7 @@ def supervisor_command(executable: str, root: str, fd: int, label: str) -> list[
 def start(record: Mapping[str, Any]) -> NoReturn:
     """Replace this process by the supervisor of ``record`` (docs/architecture.md). Returns only by ``OSError``.
 
-    Exit handlers do not run and other threads end: standard output and error are flushed, the rest is the caller's.
+    The program ends here, so its exit handlers run, and standard output and error are flushed; other threads just end.
     """
     root = package_root()
     whole = {
@@ -71,6 +72,7 @@ def start(record: Mapping[str, Any]) -> NoReturn:
     }
     fd = write_json("prodserve-launch", whole)
     os.set_inheritable(fd, True)
+    atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     command = supervisor_command(sys.executable, root, fd, str(record.get("command", "")))

@@ -15,6 +15,9 @@ from _socket import SO_TYPE, SOCK_DGRAM, SOL_SOCKET
 from _socket import socket as raw_socket
 from typing import Any, NamedTuple
 
+_OWN_OF_GEVENT = ("Hub", "_WorkerGreenlet")
+"""The hub, and what runs in the threads of its pool: they end with the hub."""
+
 
 class Inherited(NamedTuple):
     """Threads, greenlets and sockets of this process: what each is called, by its identity."""
@@ -68,12 +71,9 @@ def _greenlets() -> dict[int, str]:
     return {
         id(one): f"greenlet {describe_greenlet(one)}"
         for one in gc.get_objects()
-        if isinstance(one, module.greenlet) and one and one is not current and one.parent is not None and not _hub(one)
+        if isinstance(one, module.greenlet) and one and one is not current and one.parent is not None
+        if type(one).__qualname__ not in _OWN_OF_GEVENT
     }
-
-
-def _hub(one: Any) -> bool:
-    return type(one).__name__ == "Hub"
 
 
 def describe_greenlet(one: Any) -> str:
