@@ -39,7 +39,9 @@ class Body:
         self.complete = False
 
     def feed(self, data: bytes) -> bytes:
-        """Take what belongs to the body; gives back what does not, or not yet. Raises a ``ProtocolError``, ``OSError``."""
+        """Take what belongs to the body; gives back what does not, or not yet.
+
+        Raises a ``ProtocolError``, or ``OSError`` where the temporary file can't be written."""
         if self._chunked is not None:
             payload, used = self._chunked.feed(data)
             for piece in payload:

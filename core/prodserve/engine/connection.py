@@ -1,16 +1,16 @@
 """One client connection speaking HTTP/1.x: reads requests, has them answered one after another, writes the answers.
 
-Its life is the table below. It owns a descriptor, no socket object; while it is idle it owns no buffer, parser, greenlet or
-timer. Everything here runs in the loop (the hub); application code reaches it only through ``engine.slots``.
+Its life is the table below. It owns a descriptor, no socket object; while it is idle it owns no buffer, parser,
+greenlet or timer. Everything here runs in the loop (the hub); app code reaches it only through ``engine.slots``.
 
 | state | waits for | leaves when |
 | --- | --- | --- |
 | IDLE | the first byte of a request | it comes; keep-alive time is over |
 | HEAD | the rest of a head | it is whole, wrong, or late |
 | BODY | the rest of a body | it is whole, wrong, too large, or late |
+| LINGER | the client to close, what it sends is thrown away (RFC 9112 §9.6) | it closes, or time is over |
 | RUNNING | whoever makes the response | its last byte is handed over |
 | SENDING | the client to read the rest | all is written, or it does not read |
-| LINGER | the client to close, what it sends is thrown away (RFC 9112 §9.6) | it closes, or time is over |
 | CLOSED | nothing | |
 """
 
@@ -33,7 +33,8 @@ from .body import Body
 if TYPE_CHECKING:
     from .engine import Engine
 
-IDLE, HEAD, BODY, RUNNING, SENDING, LINGER, CLOSED = range(7)
+IDLE, HEAD, BODY, LINGER, RUNNING, SENDING, CLOSED = range(7)
+"""Those before RUNNING read."""
 
 READ_BYTES = 65536
 TURN_BYTES = 1 << 20
@@ -43,7 +44,8 @@ LINGER_BYTES = 1 << 20
 NEVER = float("inf")
 
 KEEP_11, KEEP_10, CLOSE = range(3)
-"""How a response ends its head: silence, ``Connection: keep-alive``, ``Connection: close``. Index of ``Engine.endings``."""
+"""How a response ends its head: without a word, ``Connection: keep-alive``, ``Connection: close``; index of
+``Engine.endings``."""
 
 read = os.read
 write = os.write
@@ -114,7 +116,7 @@ class Connection:
     def readable(self) -> None:
         """The descriptor has something to read, or its end."""
         state = self.state
-        if state == RUNNING or state == SENDING:
+        if state >= RUNNING:
             self.more = True  # one request at a time; the kernel keeps the rest
             return
         try:
@@ -124,34 +126,31 @@ class Connection:
             return
         except OSError:
             data = b""
+        seen = self.seen
+        if seen is not None and not self.buffer:
+            # HOT: benchmarks hello, hello-vary: a head like the last one
+            fields = self.fields
+            if data.endswith(seen):
+                line = self.engine.heads.lines.get(data[: -len(seen)])
+            else:
+                line = self.engine.heads.again(data, fields)  # type: ignore[arg-type]
+                if line is not None:
+                    self.seen = data[data.find(b"\r\n") :]
+            if line is not None and line.plain:
+                environ = fields.environ.copy()  # type: ignore[union-attr]
+                environ.update(line.environ)
+                self.dispatch(line, fields, environ)  # type: ignore[arg-type]  # switch
+                return
         if len(data) == READ_BYTES:
             self.more = True
             self.engine.resume(self)
         if not data:
             self.ended()
-        elif state <= HEAD:
-            seen = self.seen
-            if seen is not None and not self.buffer:
-                # HOT: benchmarks hello, hello-vary: a head like the last one
-                fields = self.fields
-                if data.endswith(seen):
-                    line = self.engine.heads.lines.get(data[: -len(seen)])
-                else:
-                    line = self.engine.heads.again(data, fields)  # type: ignore[arg-type]
-                    if line is not None:
-                        self.seen = data[data.find(b"\r\n") :]
-                if line is not None and line.plain:
-                    environ = fields.environ.copy()  # type: ignore[union-attr]
-                    environ.update(line.environ)
-                    self.dispatch(line, fields, environ)  # type: ignore[arg-type]  # switch
-                    return
-            self.buffer = self.buffer + data if self.buffer else data
-            self.proceed()  # switch
-        elif state == BODY:
-            self.buffer = self.buffer + data if self.buffer else data
-            self.proceed()  # switch
-        else:
+        elif state == LINGER:
             self.linger_read(len(data))
+        else:
+            self.buffer = self.buffer + data if self.buffer else data
+            self.proceed()  # switch
 
     def ended(self) -> None:
         """The client sends no more."""
@@ -161,11 +160,9 @@ class Connection:
 
     def resume(self) -> None:
         """Go on with what is in the buffer, or unread in the kernel."""
-        if self.state in (RUNNING, SENDING, CLOSED):
-            return
-        if self.buffer and self.state != LINGER:
+        if self.buffer and self.state < LINGER:
             self.proceed()  # switch
-        if self.more and self.state not in (RUNNING, SENDING, CLOSED):
+        if self.more and self.state < RUNNING:
             self.more = False
             self.engine.poller.rearm(self.fd)
             self.readable()  # switch
@@ -206,8 +203,10 @@ class Connection:
         line, fields = engine.heads.read(data, end, self.base)
         self.line = line
         self.fields = fields
+        environ = fields.environ
+        environ["REMOTE_ADDR"] = self.host
+        environ["REMOTE_PORT"] = str(self.port)
         if fields.chunked or fields.length:
-            self.seen = None
             self.body = engine.make_body(None if fields.chunked else fields.length)
             self.state = BODY
             self.deadline = engine.body_deadline
@@ -215,7 +214,6 @@ class Connection:
             if fields.expect_continue and self.state == BODY and not self.body.length and not self.buffer:
                 self.send_continue()
             return
-        environ = fields.environ
         if line.plain and fields.plain:
             self.seen = data[data.find(b"\r\n") : end + 4]
             environ = environ.copy()
@@ -296,7 +294,7 @@ class Connection:
             if not body:
                 self.respond(head)
             elif len(body) == 1 and body[0].__class__ is bytes:
-                self.respond(head + body[0])  # type: ignore[operator]
+                self.respond(head + body[0])
             else:
                 self.transmit(head, False)
                 last = len(body) - 1
@@ -398,50 +396,50 @@ class Connection:
     def writable(self) -> None:
         """Write what waits, until the client can take no more or the others' turn has come."""
         out = self.out
-        if out is None or self.state == CLOSED:
+        if out is None:
             return
         turn = TURN_BYTES
-        progress = False
         try:
-            while out:
-                segment = out[0]
-                if segment.__class__ is FileSlice:
-                    sent = os.sendfile(self.fd, segment.fd, segment.offset, min(segment.count, TURN_BYTES))  # type: ignore[union-attr]
-                    if not sent and segment.count:  # type: ignore[union-attr]
-                        self.abort()  # the file was truncated: what was promised does not exist
-                        return
-                    segment.offset += sent  # type: ignore[union-attr]
-                    segment.count -= sent  # type: ignore[union-attr]
-                    if not segment.count:  # type: ignore[union-attr]
-                        segment.close()  # type: ignore[union-attr]
-                        out.popleft()
-                else:
-                    sent = write(self.fd, segment)  # type: ignore[arg-type]
-                    if sent == len(segment):
-                        out.popleft()
-                    else:
-                        out[0] = memoryview(segment)[sent:]  # type: ignore[arg-type]
-                self.backlog -= sent
-                progress = progress or sent > 0
-                turn -= sent
-                if turn <= 0 and out:
-                    self.engine.resume_writing(self)
-                    break
+            while out and turn > 0:
+                turn -= self.write_first(out)
         except BlockingIOError:
             self.engine.poller.want_write(self.fd)
         except OSError:
             self.abort()
             return
-        if progress and self.deadline != NEVER:
+        if turn < TURN_BYTES:
             self.deadline = self.engine.write_deadline
         if not out:
             self.out = None
+            self.deadline = NEVER
             if self.final:
                 self.complete()
                 return
-            self.deadline = NEVER
+        elif turn <= 0:
+            self.engine.resume_writing(self)
         if self.waiter is not None and self.backlog <= self.engine.low_water_bytes:
             self.engine.slots.release(self)  # switch
+
+    def write_first(self, out: deque[Segment]) -> int:
+        """Write from the first segment of the queue as much as goes; the number of bytes. Raises ``OSError``."""
+        segment = out[0]
+        if isinstance(segment, FileSlice):
+            sent = os.sendfile(self.fd, segment.fd, segment.offset, min(segment.count, TURN_BYTES))
+            if not sent and segment.count:
+                raise OSError("the file was truncated: what was promised does not exist")
+            segment.offset += sent
+            segment.count -= sent
+            if not segment.count:
+                segment.close()
+                out.popleft()
+        else:
+            sent = write(self.fd, segment)
+            if sent == len(segment):
+                out.popleft()
+            else:
+                out[0] = memoryview(segment)[sent:]
+        self.backlog -= sent
+        return sent
 
     def complete(self) -> None:
         """The response is written: note it, and turn to the next request or close."""
@@ -495,10 +493,10 @@ class Connection:
 
     def expire(self) -> None:
         """The deadline is over."""
-        if self.state == HEAD or self.state == BODY:
+        if self.state in (HEAD, BODY):
             self.refuse(RequestTimeout("the request did not come in time"))
         else:
-            if self.state == SENDING or self.state == RUNNING:
+            if self.state in (RUNNING, SENDING):
                 self.engine.log.debug(f"{self.host or 'unix'}: closed, the client did not read")
             self.abort()
 

@@ -1,7 +1,7 @@
 """The engine of a worker: listening sockets, connections, the clock that they share, and the turn-taking between them.
 
 Runs in gevent's hub. It knows how requests come in and answers go out; what makes the answers is given to it: ``files``
-answers inside the loop, ``handler`` makes a task for a slot.
+answers inside the loop, ``task`` makes one of a request for a slot.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..observe.log import Log
 from .body import Body
 from .connection import IDLE, LINGER, NEVER, Connection
 from .poller import EpollPoller, WatcherPoller
-from .slots import GreenletSlots, ThreadSlots
+from .slots import GreenletSlots, Task, ThreadSlots
 
 ACCEPTS = 16
 """Connections accepted at once; few, so that the siblings get their share (hazards.md 8.8)."""
@@ -63,7 +63,7 @@ class Listener:
         self.base = base
         self.out = None
         self.deadline = NEVER
-        self.sock = raw_socket(fileno=fd)
+        self.sock: Any = raw_socket(fileno=fd)
 
     def readable(self) -> None:
         """Accept a few connections."""
@@ -105,7 +105,7 @@ class Engine:
         loop: Any,
         poller: EpollPoller | WatcherPoller,
         slots: GreenletSlots | ThreadSlots,
-        handler: Callable[[Connection, RequestLine, dict[str, Any]], Any],
+        task: Callable[[Connection, RequestLine, dict[str, Any]], Task],
         files: Files | None,
         limits: Limits,
         timeouts: Timeouts,
@@ -117,8 +117,9 @@ class Engine:
     ) -> None:
         self.loop = loop
         self.poller = poller
+        poller.flush = slots.flush
         self.slots = slots
-        self.handler = handler
+        self.task = task
         self.files = files
         self.limits = limits
         self.timeouts = timeouts
@@ -268,10 +269,12 @@ class Engine:
 
     def _turn(self) -> None:
         self._scheduled = False
+        self.poller.woken_s = time.monotonic()
         for _ in range(min(RESUMED, len(self._writing))):
             self._writing.popleft().writable()  # switch
         for _ in range(min(RESUMED, len(self._resumed))):
             self._resumed.popleft().resume()  # switch
+        self.slots.flush()  # switch
         if self._resumed or self._writing:
             self._schedule()
 

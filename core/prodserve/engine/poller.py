@@ -1,21 +1,25 @@
 """Readiness of descriptors, in two implementations: one epoll for all of them, or gevent watchers one by one.
 
 Both promise the same, edge-triggered as in epoll(7): after ``readable()`` was called, the next call comes when *more*
-has arrived, and a target that could not write all of its output is told once when it can. A target that leaves
-something unread says so by ``rearm`` before it relies on being called again.
+has arrived, and a target that could not write all of its output (``want_write``) is told once when it can. A target
+that left something unread says so by ``rearm`` before it relies on being called again.
 
-The epoll object is private and its descriptor is the one watcher that gevent's loop knows: no watcher, greenlet or timer a
-connection, and no system call to change what is waited for.
+The epoll object is private and its descriptor is the one watcher that gevent's loop knows: no watcher, greenlet or
+timer a connection, and no system call to change what is waited for.
 """
 
 from __future__ import annotations
 
 import select
+from collections.abc import Callable
+from time import monotonic
 from typing import Any, Protocol
 
 from gevent import monkey
 
-EPOLL = monkey.get_original("select", "epoll") if hasattr(select, "epoll") or monkey.is_module_patched("select") else None
+EPOLL = (
+    monkey.get_original("select", "epoll") if hasattr(select, "epoll") or monkey.is_module_patched("select") else None
+)
 """``select.epoll``, also where gevent has patched it away."""
 
 BATCH = 64
@@ -43,6 +47,11 @@ class Poller:
 
     def __init__(self) -> None:
         self.table: list[Any] = [None] * 64
+        self.woken_s = monotonic()
+        """When the loop last came round to sockets: the time from which a request counts, also while it waits for its
+        turn behind others of the same round."""
+        self.flush: Callable[[], None] = lambda: None
+        """Called when a round is over: what came in together is begun together."""
 
     def _enter(self, fd: int, target: Target) -> None:
         table = self.table
@@ -88,6 +97,7 @@ class EpollPoller(Poller):
     def ready(self) -> None:
         """Serve one batch of events. Runs in the hub."""
         table = self.table
+        self.woken_s = monotonic()
         for fd, mask in self.epoll.poll(0, BATCH):
             target = table[fd]
             if target is None:
@@ -98,6 +108,7 @@ class EpollPoller(Poller):
                 target.writable()  # switch
             if mask & 24 and table[fd] is target:
                 target.hangup()
+        self.flush()  # switch
 
     def close(self) -> None:
         """Stop watching."""
@@ -149,11 +160,13 @@ class WatcherPoller(Poller):
             watcher.start(self._writable, fd)
 
     def _readable(self, fd: int) -> None:
+        self.woken_s = monotonic()
         target = self.table[fd]
         if target is not None:
             target.readable()  # switch
             if self.table[fd] is target and getattr(target, "more", False):
                 self.readers[fd].stop()
+            self.flush()  # switch
 
     def _writable(self, fd: int) -> None:
         watcher = self.writers.get(fd)

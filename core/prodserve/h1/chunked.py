@@ -1,7 +1,7 @@
 """The chunked transfer coding (RFC 9112 §7.1), read and written.
 
 Our own and not llhttp's, because llhttp does not say at which byte a body ended, and what follows may be the next
-request. Strict: a size is one to fifteen hexadecimal digits and nothing else, lines end in CRLF, and a line has a bound.
+request. Strict: a size is one to fifteen hexadecimal digits, lines end in CRLF, and a line has a bound.
 """
 
 from __future__ import annotations

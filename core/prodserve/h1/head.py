@@ -5,6 +5,9 @@ depend on the other lines, so a request line or field line that it accepted once
 not shown to it again: a head in which two of sixteen lines are new costs a short run over those two. Everything that
 does depend on several lines (framing, Host, repeats) is decided here from the parsed fields, every time.
 
+Shorter still is the way for a head that has the same fields in the same order as the last one on its connection, and
+other values only where they mean nothing to the server (``again``): those values are looked at, nothing else.
+
 What is remembered is bounded in number and length, and forgotten all at once when it is full.
 """
 
@@ -13,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import ne
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -43,7 +47,11 @@ FORBIDDEN = re.compile(rb"\r(?!\n|\Z)|(?<!\r)\n|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]
 SINGLE = frozenset(("HTTP_HOST", "CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_TRANSFER_ENCODING"))
 """Fields whose repetition makes a message ambiguous: refused, never merged (RFC 9112 §3.2, §6.3)."""
 
-CONDITIONAL = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_RANGE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE")
+CONDITIONAL_FIELDS = frozenset(
+    ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_RANGE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE")
+)
+MEANT_FOR_US = SINGLE | CONDITIONAL_FIELDS | {"HTTP_CONNECTION", "HTTP_EXPECT", "HTTP_UPGRADE", "HTTP_IF_RANGE"}
+"""Fields that the server acts on: a head in which one of them has changed is read as a new one."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +86,14 @@ class RequestLine:
 class Fields:
     """The fields of one head, understood. ``environ`` is a template: each request gets a copy."""
 
-    __slots__ = ("chunked", "close", "conditional", "environ", "expect_continue", "keep_alive", "length", "plain")
+    __slots__ = ("chunked", "conditional", "environ", "expect_continue", "keep_alive", "length", "lines", "plain")
 
-    def __init__(self, environ: dict[str, Any], minor: int, authority: bool, limits: Limits) -> None:
+    def __init__(
+        self, environ: dict[str, Any], lines: list[bytes], minor: int, authority: bool, limits: Limits
+    ) -> None:
         self.environ = environ
+        self.lines = lines
+        """The head's lines, from the request line to the empty ones behind the last field."""
         host = environ.get("HTTP_HOST")
         if host is None:
             if minor and not authority:
@@ -89,10 +101,7 @@ class Fields:
         elif HOST(host) is None:
             raise BadRequest("malformed Host")
         self.length, self.chunked = body_framing(environ, minor, limits)
-        options = environ.get("HTTP_CONNECTION")
-        names = () if options is None else {name.strip(" \t") for name in options.lower().split(",")}
-        self.close = "close" in names
-        self.keep_alive = not self.close and (minor == 1 or "keep-alive" in names)
+        self.keep_alive = persists(environ.get("HTTP_CONNECTION"), minor)
         expect = environ.get("HTTP_EXPECT")
         if expect is not None and minor:
             if expect.lower() != "100-continue":
@@ -100,12 +109,20 @@ class Fields:
             self.expect_continue = True
         else:
             self.expect_continue = False
-        self.conditional = any(name in environ for name in CONDITIONAL)
+        self.conditional = not CONDITIONAL_FIELDS.isdisjoint(environ)
         self.plain = self.length == 0 and not self.chunked and self.keep_alive and minor == 1 and host is not None
 
 
+def persists(connection: str | None, minor: int) -> bool:
+    """Whether the client wants the connection to go on, by its Connection field (RFC 9112 §9.3)."""
+    if connection is None:
+        return minor == 1
+    options = {option.strip(" \t") for option in connection.lower().split(",")}
+    return "close" not in options and (minor == 1 or "keep-alive" in options)
+
+
 def body_framing(environ: Mapping[str, Any], minor: int, limits: Limits) -> tuple[int, bool]:
-    """(Content-Length, is it chunked) of a request; refuses all that two readers could frame differently (RFC 9112 §6.3)."""
+    """(Content-Length, is it chunked) of a request; refuses what could be framed in two ways (RFC 9112 §6.3)."""
     coding = environ.get("HTTP_TRANSFER_ENCODING")
     length = environ.get("CONTENT_LENGTH")
     if coding is not None:
@@ -140,7 +157,7 @@ def environ_name(field: bytes) -> str | None:
 
 def origin_environ(target: bytes) -> dict[str, str]:
     """Path and query of a target in origin-form, for the environ (PEP 3333: bytes as latin-1)."""
-    path, _, query = target.partition(b"?")
+    path, _, query = target.partition(b"?") if target != b"*" else (b"", b"", b"")  # no path at all (PEP 3333)
     if b"%" in path:
         path = unquote_to_bytes(path)
     raw = target.decode("ascii")
@@ -209,24 +226,59 @@ class HeadReader:
         self.limits = limits
         self.lines: dict[bytes, RequestLine] = {}
         self.pairs: dict[bytes, tuple[str | None, str]] = {}
+        self.names: dict[bytes, str] = {}
+        """Field names that llhttp has accepted and that mean nothing to the server, with their names in the environ."""
         self.verdict = Verdict()
 
     def read(self, data: bytes, end: int, base: dict[str, Any]) -> tuple[RequestLine, Fields]:
         """Read the head ``data[:end]``, whose blank line begins at ``end``; ``base`` is the environ of the connection.
 
         Raises a ``ProtocolError``."""
-        first, *block = data[:end].split(b"\r\n")
-        line = self.lines.get(first)
+        lines = data[: end + 4].split(b"\r\n")
+        block = lines[1:-2]
+        line = self.lines.get(lines[0])
         pairs = list(map(self.pairs.get, block))
         if line is None or not all(pairs):
-            line, pairs = self._learn(first, line, block, pairs)
+            line, pairs = self._learn(lines[0], line, block, pairs)
         if len(block) > self.limits.fields:
             raise HeadTooLarge("too many fields")
         environ = base.copy()
         environ.update(pairs)  # type: ignore[arg-type]  # none is None any more
         if len(environ) != len(base) + len(pairs) or None in environ:
             environ = merge(base, pairs)  # type: ignore[arg-type]
-        return line, Fields(environ, line.minor, "HTTP_HOST" in line.environ, self.limits)
+        return line, Fields(environ, lines, line.minor, "HTTP_HOST" in line.environ, self.limits)
+
+    def again(self, data: bytes, fields: Fields) -> RequestLine | None:
+        """The request line of ``data``, if it is one whole head with the same fields as the last one on its connection,
+        which were ``fields`` and ``plain``, and other values only in fields that the server does not act on.
+
+        ``fields`` then has the new values. None: it has to be read as a new head."""
+        end = data.find(b"\r\n\r\n")
+        if end != len(data) - 4 or end > self.limits.head_bytes:
+            return None
+        lines = data.split(b"\r\n")
+        line = self.lines.get(lines[0])
+        before = fields.lines
+        if line is None or not line.plain or len(lines) != len(before):
+            return None
+        differs = list(map(ne, lines, before))
+        differs[0] = False
+        changes = []
+        at = 0
+        for _ in range(differs.count(True)):
+            at = differs.index(True, at)
+            name, _, value = lines[at].partition(b":")
+            key = self.names.get(name)
+            if key is None or len(value) > self.limits.field_bytes or not before[at].startswith(name + b":"):
+                return None
+            text = value.decode("latin-1").strip(" \t")
+            if not (text.isascii() and text.isprintable()):  # else it is llhttp's to judge
+                return None
+            changes.append((key, text))
+            at += 1
+        fields.environ.update(changes)
+        fields.lines = lines
+        return line
 
     def check_part(self, data: bytes, start: int) -> None:
         """Refuse the beginning of a head as early as can be told; ``data[:start]`` was looked at before.
@@ -281,8 +333,10 @@ class HeadReader:
                 self.lines.clear()
             self.lines[first] = understood
         for i, (name, value) in zip(unknown, parsed, strict=True):
-            pair = (environ_name(name), value.strip(b" \t").decode("latin-1"))
-            pairs[i] = pair
+            key = environ_name(name)
+            pairs[i] = pair = (key, value.strip(b" \t").decode("latin-1"))
+            if key is not None and key not in MEANT_FOR_US and len(self.names) < REMEMBERED_LINES:
+                self.names[name] = key
             if len(block[i]) <= REMEMBERED_LENGTH_BYTES:
                 if len(self.pairs) >= REMEMBERED_LINES:
                     self.pairs.clear()
@@ -292,7 +346,8 @@ class HeadReader:
     def _judge(self, first: bytes, lines: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         """One run of llhttp over a request line and some field lines; raises unless it takes each line as one field."""
         verdict = self.verdict
-        verdict.pairs = pairs = []
+        pairs: list[tuple[bytes, bytes]] = []
+        verdict.pairs = pairs
         verdict.reusable = False
         try:
             verdict.parser.feed_data(b"\r\n".join((first, *lines, b"", b"")))

@@ -170,7 +170,7 @@ class FileIndex:
         file = self.files.get(key)
         if file is None or file.checked_s == tick_s:
             return file
-        if not file.is_current() or file.representations[0].last_modified_s is None:
+        if not file.is_current() or file.representations[0].ahead:
             self.forget(file)
             return None
         file.checked_s = tick_s

@@ -2,6 +2,7 @@
 
 Pure: built from a file's state, it knows no descriptor. Fields and their order are nginx's; the ETag too
 (``"mtime-size"`` in hexadecimal), with the coding added, so that no two codings of a file share one (RFC 9110 §8.8.3).
+Where the time of the last change is made up, the time of the last change of the inode stands for it.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ from ..http.ranges import ByteRange, multipart_end, part_head
 from ..http.segments import Segment
 from .file_trees import FileState
 
-IMMUTABLE = "public, max-age=31536000, immutable"
+IMMUTABLE = "max-age=31536000, immutable"
 CLOCK_LAG_S = 1
+MADE_UP_S = 315_705_600
+"""2 January 1980. Nix, Bazel and buildpacks date all files 1970 or 1980: such a date tells no change from another."""
 
 
 def cache_control(immutable: bool, max_age_s: int | None) -> str:
     """The value of Cache-Control: for ever, for a time, or to be asked for each time (RFC 9111 §5.2.2)."""
     if immutable:
         return IMMUTABLE
-    return f"public, max-age={max_age_s}" if max_age_s else "no-cache"
+    return f"max-age={max_age_s}" if max_age_s else "no-cache"
 
 
 class Representation:
@@ -33,6 +36,7 @@ class Representation:
         "_caching",
         "_unchanged",
         "_varies",
+        "ahead",
         "coding",
         "content",
         "content_type",
@@ -56,9 +60,12 @@ class Representation:
         self._caching = caching
         self._varies = varies
         modified_s = state.modified_ns // 1_000_000_000
-        self.etag = f'"{modified_s:x}-{state.size:x}{"" if coding == IDENTITY else "-" + coding}"'
-        self.last_modified_s = modified_s if modified_s <= now_s + CLOCK_LAG_S else None
-        """``None`` for a file from the future: no Last-Modified may be later than Date (RFC 9110 §8.8.2.1)."""
+        dated = modified_s >= MADE_UP_S
+        version = f"{modified_s:x}" if dated else f"{state.changed_ns:x}"
+        self.etag = f'"{version}-{state.size:x}{"" if coding == IDENTITY else "-" + coding}"'
+        self.ahead = modified_s > now_s + CLOCK_LAG_S
+        """It is from the future, and has no Last-Modified until then: never later than Date (RFC 9110 §8.8.2.1)."""
+        self.last_modified_s = modified_s if dated and not self.ahead else None
         self.head = head_block(
             200,
             [

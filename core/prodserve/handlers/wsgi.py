@@ -10,7 +10,8 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import IO, Any, Protocol
 
 from ..adapter import WSGIApp
@@ -25,16 +26,19 @@ from ..http.segments import FileSlice, Segment
 
 BLOCK_BYTES = 65536
 
+EMPTY, LENGTH, CHUNKED, CLOSE = Framing.EMPTY, Framing.LENGTH, Framing.CHUNKED, Framing.CLOSE
+
 
 class Slots(Protocol):
     """What of the slots is needed here."""
 
+    def respond(self, connection: Connection, data: bytes) -> None: ...
     def transmit(self, connection: Connection, segment: Segment, final: bool) -> None: ...
     def abandon(self, connection: Connection) -> None: ...
 
 
 class FileWrapper:
-    """``wsgi.file_wrapper``: a file that the server may send by itself (PEP 3333, "Optional Platform-Specific File Handling")."""
+    """``wsgi.file_wrapper`` (PEP 3333, "Optional Platform-Specific File Handling"): a file that the server may send."""
 
     def __init__(self, filelike: IO[bytes], block_size: int = BLOCK_BYTES) -> None:
         self.filelike = filelike
@@ -70,51 +74,80 @@ def base_environ(host: str, port: str, software: str, errors: Any, multiprocess:
     }
 
 
+class EmptyInput:
+    """``wsgi.input`` of all requests without a body: nothing to read, nothing to change, so one serves all."""
+
+    def read(self, size: int = -1) -> bytes:
+        """Nothing."""
+        return b""
+
+    readline = read1 = read
+
+    def readlines(self, hint: int = -1) -> list[bytes]:
+        """Nothing."""
+        return []
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+    def readable(self) -> bool:
+        """As of any file opened for reading."""
+        return True
+
+    seekable = readable
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """There is only one place to be."""
+        return 0
+
+    def tell(self) -> int:
+        """The beginning and the end."""
+        return 0
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+EMPTY_INPUT = EmptyInput()
+
+
 class WSGIHandler:
     """Makes the tasks of one worker."""
 
     def __init__(self, app: WSGIApp, slots: Slots, log_error: Callable[[str, BaseException], None]) -> None:
         self.app = app
         self.slots = slots
-        self.heads = HeadWriter()
+        self.writer = HeadWriter()
         self.log_error = log_error
-
-    def __call__(self, connection: Connection, line: RequestLine, environ: dict[str, Any]) -> WSGIRequest:
-        """A task for one whole request."""
-        environ["REMOTE_ADDR"] = connection.host
-        environ["REMOTE_PORT"] = str(connection.port)
-        spool = environ.get("wsgi.input")
-        if spool is None:
-            environ["wsgi.input"] = io.BytesIO()
-        return WSGIRequest(self, connection, line, environ, spool)
+        self.task = partial(WSGIRequest, self)
+        """Makes a task for one whole request: ``task(connection, line, environ)``."""
 
 
 class WSGIRequest:
     """One request and what the app has answered so far."""
 
-    __slots__ = ("connection", "environ", "framing", "handler", "head", "headers", "left", "line", "spool", "status")
+    # Defaults stand at the class: a request that is answered in one piece sets few of them. HOT: benchmarks hello
+    status: str | None = None
+    headers: Sequence[tuple[str, str]] = ()
+    head: AppHead | None = None
+    """Set as soon as the head is on its way: from then on the response can't be changed."""
+    framing = EMPTY
+    left = 0
+    """Body bytes that the declared length still allows."""
+    spool: IO[bytes] | None = None
+    """The request's body where it has to be closed: the app may have put something else into the environ."""
 
     def __init__(
-        self,
-        handler: WSGIHandler,
-        connection: Connection,
-        line: RequestLine,
-        environ: dict[str, Any],
-        spool: IO[bytes] | None,
+        self, handler: WSGIHandler, connection: Connection, line: RequestLine, environ: dict[str, Any]
     ) -> None:
         self.handler = handler
         self.connection = connection
         self.line = line
         self.environ = environ
-        self.spool = spool
-        """The request's body where it has to be closed: the app may have put something else into the environ."""
-        self.status: str | None = None
-        self.headers: list[tuple[str, str]] = []
-        self.head: AppHead | None = None
-        """Set as soon as the head is on its way: from then on the response can't be changed."""
-        self.framing = Framing.EMPTY
-        self.left = 0
-        """Body bytes that the declared length still allows."""
+        if "wsgi.input" in environ:
+            self.spool = environ["wsgi.input"]
+        else:
+            environ["wsgi.input"] = EMPTY_INPUT
 
     def run(self) -> None:
         """Run the app and hand its response over."""
@@ -122,22 +155,20 @@ class WSGIRequest:
         try:
             result = self.handler.app(self.environ, self.start_response)  # switch
             if result.__class__ is list or result.__class__ is tuple:
-                self.send_whole(result[0] if len(result) == 1 else b"".join(result))  # type: ignore[index, arg-type]
-            elif result.__class__ is not FileWrapper or not self.send_file(result):  # type: ignore[arg-type]
+                self.send_whole(result[0] if len(result) == 1 else b"".join(result))
+            elif result.__class__ is not FileWrapper or not self.send_file(result):
                 self.send_blocks(result)
         except ClientGone:
             pass
         except BaseException as error:  # the rim of the app: SystemExit of a view must not end the worker either
             self.failed(error)
-        finally:
-            close = getattr(result, "close", None)
-            if close is not None:
-                try:
-                    close()  # switch
-                except BaseException as error:  # the response is out: only the log can tell
-                    self.handler.log_error(self.line.log, error)
-            if self.spool is not None:
-                self.spool.close()
+        if result.__class__ is not list and hasattr(result, "close"):
+            try:
+                result.close()  # type: ignore[union-attr]  # switch
+            except BaseException as error:  # the response is out: only the log can tell
+                self.handler.log_error(self.line.log, error)
+        if self.spool is not None:
+            self.spool.close()
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -164,22 +195,38 @@ class WSGIRequest:
         if self.status is None:
             raise AppError("the application returned without calling start_response")
         connection, line = self.connection, self.line
-        head = self.handler.heads.read(self.status, self.headers)
+        head = self.handler.writer.read(self.status, self.headers)
         if head.length is not None:
             length = head.length
         framing = self.framing = response_framing(line.method, head.status, length, line.minor)
-        if head.close or framing is Framing.CLOSE:
+        if head.close or framing is CLOSE:
             connection.keep = False
         connection.status = head.status
         self.left = length or 0
         self.head = head
-        if length is not None and (framing is Framing.LENGTH or (framing is Framing.EMPTY and declares(head, line))):
+        if length is not None and (framing is LENGTH or (framing is EMPTY and declares(head, line))):
             how = b"Content-Length: %d\r\n" % length
-        elif framing is Framing.CHUNKED:
+        elif framing is CHUNKED:
             how = b"Transfer-Encoding: chunked\r\n"
         else:
             how = b""
-        return b"".join((head.status_line, *head.lines, how, connection.ending(head.dated)))
+        return head.prefix + how + connection.ending(head.dated)
+
+    def send_known(self, body: bytes) -> bool:
+        """Send head and body in one piece, if the app has sent just this head before and it declares just this body."""
+        try:
+            head = self.handler.writer.heads.get((self.status, *self.headers))
+        except TypeError:  # something in it can't be looked up; whether it may be sent is checked elsewhere
+            return False
+        if head is None or head.length != len(body) or not head.whole or self.line.method == "HEAD":
+            return False
+        self.head = head
+        self.framing = LENGTH
+        connection = self.connection
+        connection.status = head.status
+        connection.sent = head.length
+        self.handler.slots.respond(connection, head.whole + connection.ending() + body)
+        return True
 
     def send_whole(self, body: bytes) -> None:
         """Send a response of which everything is known, in one piece where nothing was sent before."""
@@ -187,13 +234,16 @@ class WSGIRequest:
             self.send_block(body)
             self.end()
             return
+        if self.send_known(body):
+            return
         head = self.begin(len(body))
         slots, connection = self.handler.slots, self.connection
-        if self.framing is Framing.EMPTY:
-            slots.transmit(connection, head, True)
+        if self.framing is EMPTY:
+            slots.respond(connection, head)
         elif self.left == len(body):
-            connection.sent = self.left
-            slots.transmit(connection, head + body, True)
+            self.left = 0
+            connection.sent = len(body)
+            slots.respond(connection, head + body)
         else:
             slots.transmit(connection, head, not self.left)
             self.pass_on(body)
@@ -204,31 +254,34 @@ class WSGIRequest:
         for block in blocks or ():  # switch
             if block:
                 self.send_block(block)
-                if self.framing is Framing.EMPTY:
+                if self.framing is EMPTY:
                     break
         self.end()
 
     def send_block(self, block: bytes) -> None:
         """Send one block, behind the head if it is the first."""
         if self.head is None:
+            if self.send_known(block):
+                return
             head = self.begin(None)
             connection = self.connection
-            if self.framing is Framing.LENGTH and self.left == len(block):
+            if self.framing is LENGTH and self.left == len(block):
                 self.left = 0
                 connection.sent = len(block)
-                self.handler.slots.transmit(connection, head + block, True)
+                self.handler.slots.respond(connection, head + block)
                 return
-            final = self.framing is Framing.EMPTY or (self.framing is Framing.LENGTH and not self.left)
-            self.handler.slots.transmit(connection, head, final)
+            self.handler.slots.transmit(
+                connection, head, self.framing is EMPTY or (self.framing is LENGTH and not self.left)
+            )
         self.pass_on(block)
 
     def pass_on(self, block: bytes) -> None:
         """Frame and send a block of a response whose head is out."""
         framing = self.framing
-        if not block or framing is Framing.EMPTY:
+        if not block or framing is EMPTY:
             return
         connection, transmit = self.connection, self.handler.slots.transmit
-        if framing is Framing.LENGTH:
+        if framing is LENGTH:
             if len(block) > self.left:
                 self.handler.log_error(
                     self.line.log, AppError("the body is longer than its Content-Length; it was cut")
@@ -241,18 +294,18 @@ class WSGIRequest:
             transmit(connection, bytes(block), not self.left)  # switch
         else:
             connection.sent += len(block)
-            transmit(connection, chunk(block) if framing is Framing.CHUNKED else bytes(block), False)  # switch
+            transmit(connection, chunk(block) if framing is CHUNKED else bytes(block), False)  # switch
 
     def end(self) -> None:
         """The app has no more: send the head if there was no block, and what ends the framing."""
         if self.head is None:
             head = self.begin(0)
-            self.handler.slots.transmit(self.connection, head, not self.left or self.framing is not Framing.LENGTH)
-        elif self.framing is Framing.CHUNKED:
+            self.handler.slots.transmit(self.connection, head, not self.left or self.framing is not LENGTH)
+        elif self.framing is CHUNKED:
             self.handler.slots.transmit(self.connection, LAST_CHUNK, True)
-        elif self.framing is Framing.CLOSE:
+        elif self.framing is CLOSE:
             self.handler.slots.transmit(self.connection, b"", True)
-        if self.framing is Framing.LENGTH and self.left:
+        if self.framing is LENGTH and self.left:
             missing = AppError(f"the body is {self.left} bytes shorter than its Content-Length; the connection was cut")
             self.handler.log_error(self.line.log, missing)
             self.handler.slots.abandon(self.connection)
@@ -270,7 +323,7 @@ class WSGIRequest:
         rest = max(0, info.st_size - offset)
         head = self.begin(rest)
         slots, connection = self.handler.slots, self.connection
-        if self.framing is not Framing.LENGTH or not self.left:
+        if self.framing is not LENGTH or not self.left:
             slots.transmit(connection, head, True)
             return True
         size, self.left = min(self.left, rest), self.left - min(self.left, rest)
@@ -291,7 +344,7 @@ class WSGIRequest:
         self.handler.log_error(self.line.log, error)
         slots, connection = self.handler.slots, self.connection
         if self.head is not None:
-            if not (self.framing is Framing.LENGTH and not self.left) and self.framing is not Framing.EMPTY:
+            if not (self.framing is LENGTH and not self.left) and self.framing is not EMPTY:
                 slots.abandon(connection)
             return
         answer = plain_answer(500)

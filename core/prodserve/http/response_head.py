@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from ..errors import AppError
+from .framing import bodiless
 
 REMEMBERED = 1024
 REMEMBERED_CHARACTERS = 200
@@ -35,49 +36,67 @@ KINDS = {
 
 
 class AppHead:
-    """What an application's status and headers mean for the server."""
+    """What an application's status and headers mean for the server. Shared, never changed."""
 
-    __slots__ = ("close", "dated", "length", "lines", "status", "status_line")
+    __slots__ = ("close", "dated", "length", "prefix", "status", "whole")
 
-    def __init__(self, status: int, status_line: bytes) -> None:
+    def __init__(self, status: int) -> None:
         self.status = status
-        self.status_line = status_line
-        self.lines: list[bytes] = []
-        """Field lines with CRLF, without Content-Length and Connection."""
+        self.prefix = b""
+        """Status line and field lines, each with CRLF, without Content-Length and Connection."""
+        self.whole = b""
+        """``prefix`` with the Content-Length, where nothing stands against sending just that and a body of this length:
+        one is declared, the status allows a body, the app sent no Date and lets the connection live."""
         self.length: int | None = None
         self.close = False
         self.dated = False
 
 
 class HeadWriter:
-    """Turns what applications pass to ``start_response`` into bytes; remembers lines, bounded."""
+    """Turns what applications pass to ``start_response`` into bytes; remembers lines and whole heads, bounded."""
 
     def __init__(self) -> None:
         self._statuses: dict[str, tuple[int, bytes]] = {}
         self._lines: dict[tuple[str, str], tuple[bytes, int, int]] = {}
+        self.heads: dict[tuple[object, ...], AppHead] = {}
+        """By status and headers: ``(status, *headers)``. Only heads whose every line was known already come in here, so
+        that cookies and the like, new in each response, do not drive out what repeats."""
 
     def read(self, status: str, headers: Sequence[tuple[str, str]]) -> AppHead:
         """Check and encode; raises ``AppError`` for what must not reach a client."""
-        known = self._statuses.get(status) or self._learn_status(status)
-        head = AppHead(*known)
-        lines, remembered = head.lines, self._lines
+        number, status_line = self._statuses.get(status) or self._learn_status(status)
+        head = AppHead(number)
+        out = [status_line]
+        remembered = self._lines
+        repeated = True
         for pair in headers:
             try:
                 entry = remembered.get(pair)
             except TypeError:
                 entry = None
-            line, kind, number = entry or self._learn(pair)
+            if entry is None:
+                entry = self._learn(pair)
+                repeated = False
+            line, kind, value = entry
             if kind == PLAIN:
-                lines.append(line)
+                out.append(line)
             elif kind == LENGTH:
-                if head.length is not None and head.length != number:
+                if head.length is not None and head.length != value:
                     raise AppError("two different Content-Length headers")
-                head.length = number
+                head.length = value
             elif kind == CONNECTION:
-                head.close = head.close or number == 1
+                head.close = head.close or value == 1
             elif kind == DATE:
                 head.dated = True
-                lines.append(line)
+                out.append(line)
+        head.prefix = b"".join(out)
+        if head.length is not None and not head.dated and not head.close and not bodiless("GET", number):
+            head.whole = head.prefix + b"Content-Length: %d\r\n" % head.length
+        if repeated:
+            if len(self.heads) >= REMEMBERED:
+                self.heads.clear()
+            key = (status, *headers)
+            self.heads[key] = head
         return head
 
     def _learn_status(self, status: str) -> tuple[int, bytes]:

@@ -1,6 +1,6 @@
 """The access log: a line a request, in the common log format with the duration behind it, written in batches.
 
-A line can't be forged: the request line was parsed strictly and has its quotes escaped (``h1.head``), everything else is
+A line can't be forged: the request line was parsed strictly and has its quotes escaped (``h1.head``), the rest is
 ours. Writing never blocks the loop for long and never harms a request: to a pipe or terminal only what fits is written
 (a pipe takes ``PIPE_BUF`` bytes whole, so lines of several workers do not mix), the rest waits within bounds, and
 lines that do not fit are counted and the loss is told.
@@ -22,7 +22,9 @@ PIECE_BYTES = 4096
 """PIPE_BUF: what a pipe takes as a whole."""
 WAITING_BYTES = 1 << 20
 
-poll_descriptors = monkey.get_original("select", "poll") if hasattr(select, "poll") or monkey.is_module_patched("select") else None
+poll_descriptors = (
+    monkey.get_original("select", "poll") if hasattr(select, "poll") or monkey.is_module_patched("select") else None
+)
 
 COLOURS = {1: "", 2: "\x1b[32m", 3: "\x1b[36m", 4: "\x1b[33m", 5: "\x1b[31m"}
 

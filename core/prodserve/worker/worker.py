@@ -1,7 +1,8 @@
 """A worker process: puts engine, slots, files and app together, serves until it is told to end, and ends in order.
 
-``SIGTERM`` and the end of the lifeline (the supervisor died) drain: no new connections, running requests finish within the
-graceful time-out, the rest is cut and named in the log. ``SIGQUIT`` ends at once. ``SIGINT`` is the supervisor's business.
+``SIGTERM`` and the end of the lifeline (the supervisor died) drain: no new connections, running requests finish within
+the graceful time-out, the rest is cut and named in the log. ``SIGQUIT`` ends at once. ``SIGINT`` is the supervisor's
+business.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from gevent.event import Event
 
 from .. import VERSION
 from ..adapter import Adapter, StaticRoot, WSGIApp
-from ..config.resolve import Config
+from ..config.options import DEFAULT_SLOTS, Config
 from ..engine.engine import Engine, Timeouts
 from ..engine.poller import make_poller
 from ..engine.slots import GreenletSlots, ThreadSlots
@@ -34,7 +35,6 @@ from ..observe.board import Beat
 from ..observe.log import Log
 from ..observe.tracebacks import app_traceback
 
-DEFAULT_SLOTS = {"greenlets": 100, "threads": 8}
 RESERVED_DESCRIPTORS = 256
 """Left to the app and to files out of the process's limit."""
 HOUSEKEEPING_S = 10
@@ -122,7 +122,7 @@ class Worker:
             loop=loop,
             poller=make_poller(config.poller, loop),
             slots=self.slots,
-            handler=WSGIHandler(app, self.slots, self.log_app_error),
+            task=WSGIHandler(app, self.slots, self.log_app_error).task,
             files=self.find_files(),
             limits=Limits(
                 line_bytes=config.limit_request_line,
