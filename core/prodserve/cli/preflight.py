@@ -59,7 +59,7 @@ def folder_problems(config: Config) -> Iterator[Problem]:
 
 
 def poller_problems(poller: str) -> Iterator[Problem]:
-    """A poller that this system does not have; asked again in a patched process, where gevent hides ``select.epoll``."""
+    """A poller that this system does not have. Asked in patched processes too, where gevent hides ``select.epoll``."""
     if poller == "epoll" and not hasattr(select, "EPOLLIN"):
         yield Problem("--poller", "this system has no epoll", "--poller watchers")
 
