@@ -112,8 +112,8 @@ def test_hashed_names_are_immutable_and_the_others_have_the_configured_age(tree:
         StaticRoot("/a/", str(tree), immutable=frozenset({"app.3f2a.js"}), max_age_s=3600),
         StaticRoot("/b/", str(tree), max_age_s=0),
     )
-    assert site.get("/a/app.3f2a.js").fields["Cache-Control"] == "public, max-age=31536000, immutable"
-    assert site.get("/a/a.txt").fields["Cache-Control"] == "public, max-age=3600"
+    assert site.get("/a/app.3f2a.js").fields["Cache-Control"] == "max-age=31536000, immutable"
+    assert site.get("/a/a.txt").fields["Cache-Control"] == "max-age=3600"
     assert site.get("/b/a.txt").fields["Cache-Control"] == "no-cache"
 
 
@@ -443,6 +443,19 @@ def test_a_file_from_the_future_has_no_last_modified_until_its_time_has_come(sit
     assert "ETag" in reply.fields
     site.later(5)
     assert "Last-Modified" in site.get("/static/f.txt").fields
+
+
+@pytest.mark.parametrize("made_up_s", [0, 1, 315_532_801])
+def test_a_change_is_seen_by_clients_also_where_all_files_have_the_same_made_up_date(
+    site: Site, tree: Path, made_up_s: int
+) -> None:
+    write(tree / "nix.js", b"old", made_up_s)
+    old = site.get("/static/nix.js")
+    assert "Last-Modified" not in old.fields
+    assert site.get("/static/nix.js", if_none_match=old.fields["ETag"]).status == 304
+    write(tree / "nix.js", b"new", made_up_s)
+    site.later()
+    assert site.get("/static/nix.js", if_none_match=old.fields["ETag"]).body == b"new"
 
 
 # Errors of the system
