@@ -12,6 +12,9 @@ from benchmarks.workloads import Target, Workload
 
 T = TypeVar("T")
 
+BUSY_AT_LEAST = 0.85
+"""Share of its core that a server has in a run that nothing disturbs."""
+
 ALONE = "(app alone)"
 """Stands for a server where the application was called without one."""
 
@@ -24,6 +27,19 @@ class Measurement:
     peer: str
     metrics: Mapping[str, float] = field(default_factory=dict)
     problem: str | None = None
+
+
+def disturbed(measurement: Measurement) -> bool:
+    """Whether the server had so little of its core that the run says less: something else used it, or wrk's core.
+
+    A server that is kept waiting handles fewer requests at once, which makes each of them dearer.
+    """
+    return measurement.problem is None and measurement.metrics.get("busy", 1.0) < BUSY_AT_LEAST
+
+
+def busier(one: Measurement, other: Measurement) -> Measurement:
+    """The run in which the server had more of its core; one that counts before one that does not."""
+    return max(one, other, key=lambda m: (m.problem is None, m.metrics.get("busy", 1.0)))
 
 
 @dataclass(frozen=True)

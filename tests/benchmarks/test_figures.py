@@ -7,7 +7,18 @@ import json
 
 import pytest
 
-from benchmarks.figures import Measurement, Spread, judge, plain_summary, plain_verdict, ratio, rotated, summarise
+from benchmarks.figures import (
+    Measurement,
+    Spread,
+    busier,
+    disturbed,
+    judge,
+    plain_summary,
+    plain_verdict,
+    ratio,
+    rotated,
+    summarise,
+)
 from benchmarks.workloads import WORKLOADS, Target
 
 HELLO = WORKLOADS["hello"]
@@ -22,6 +33,32 @@ def rounds(peer: str, *values: float, problem: str | None = None) -> list[Measur
 )
 def test_each_round_begins_with_another_server(turn: int, order: list[str]) -> None:
     assert rotated(["a", "b", "c"], turn) == order
+
+
+def busy(share: float, problem: str | None = None) -> Measurement:
+    return Measurement("hello", "x", {"busy": share}, problem)
+
+
+@pytest.mark.parametrize(
+    ("measurement", "is_disturbed"),
+    [
+        (busy(0.99), False),
+        (busy(0.85), False),
+        (busy(0.84), True),
+        (busy(0.2, "timeouts"), False),
+        (Measurement("idle", "x", {"connections": 5.0}), False),
+    ],
+)
+def test_a_run_is_disturbed_when_the_server_had_little_of_its_core(
+    measurement: Measurement, is_disturbed: bool
+) -> None:
+    assert disturbed(measurement) is is_disturbed
+
+
+def test_of_two_runs_the_busier_counts_unless_it_is_not_valid() -> None:
+    assert busier(busy(0.4), busy(0.7)) == busy(0.7)
+    assert busier(busy(0.7), busy(0.4)) == busy(0.7)
+    assert busier(busy(0.4), busy(0.9, "timeouts")) == busy(0.4)
 
 
 def test_nothing_can_be_rotated() -> None:
