@@ -535,6 +535,15 @@ def test_a_root_at_the_top_leaves_to_the_app_what_it_lacks(tree: Path) -> None:
     assert site.get("/static/absent").status == 404
 
 
+def test_the_disk_is_asked_for_a_page_of_the_app_once_a_second(tree: Path) -> None:
+    site = Site(StaticRoot("/", str(tree)))
+    assert site.ask("GET", "/page") is None
+    write(tree / "page", b"now a file")
+    assert site.ask("GET", "/page?x") is None
+    site.later()
+    assert site.get("/page").body == b"now a file"
+
+
 def test_a_prefix_may_need_encoding(tree: Path) -> None:
     site = Site(StaticRoot("/öffentlich/", str(tree)))
     assert site.files.prefixes == (b"/%C3%B6ffentlich/",)

@@ -18,7 +18,7 @@ from ..http.answer import Answer, head_block, plain_answer, without_body
 from ..http.conditional import Verdict, evaluate, range_is_current
 from ..http.ranges import ByteRange, select_ranges, unsatisfied_range
 from ..http.segments import FileSlice, Segment
-from .file_index import CONTENT_LIMIT_BYTES, FileIndex, Mount, ServedFile
+from .file_index import CONTENT_LIMIT_BYTES, REMEMBERED_CHARACTERS, FileIndex, Mount, ServedFile
 from .file_names import file_name
 from .file_trees import reopen
 from .representation import Representation
@@ -49,8 +49,8 @@ STATUS_OF_ERROR = {
 }
 """What a file that can't be opened is answered with; the rest (a failing disk) is a 500. A cache in between may keep a
 404, so what passes must not be one."""
-CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE")
 CHANGES_MAX = 3
+PASSED_ON_MAX = 1024
 INDEX = "index.html"
 
 
@@ -73,6 +73,9 @@ class StaticFiles:
         self._clock = clock
         self._index = index or FileIndex()
         self._files = self._index.files
+        self._passed_on: set[bytes] = set()
+        """Paths that were no files of a root at ``/``, within one tick."""
+        self._passed_on_s = 0
 
     def hot(self, target: bytes, now_s: int, accept_encoding: str | None = None) -> Answer | None:
         """The finished answer to a GET without conditions and ranges, if it is at hand; else ask ``answer``.
@@ -92,24 +95,39 @@ class StaticFiles:
         ``fields`` are the request's by their environ names, ``now_s`` counts seconds from anywhere: each file is
         looked at once in each of them. Descriptors in the answer belong to whoever gets it.
         """
-        path, question, query = target.partition(b"?")
+        path = target.partition(b"?")[0]
+        if path in self._passed_on and self._passed_on_s == now_s:
+            return None
         try:
-            for _ in range(CHANGES_MAX):
-                try:
-                    file = self._find(path, now_s)
-                    if method in ("GET", "HEAD"):
-                        return self._represent(file, method, fields)
-                    return OPTIONS_ANSWER if method == "OPTIONS" else REFUSALS[405]
-                except FileChanged as changed:
-                    self._index.forget(changed.file)
-            return _refusal(503, method)
+            return self._answer(method, path, fields, now_s)
         except IsADirectoryError:
-            location = (path + b"/" + question + query).decode("latin-1")
-            moved = plain_answer(301, [("Location", location)])
-            return without_body(moved) if method == "HEAD" else moved
+            return _moved(target, method)
         except OSError as error:
             status = STATUS_OF_ERROR.get(error.errno or 0, 500)
-            return None if status == 404 and self._passes_on(path) else _refusal(status, method)
+        if status == 404 and self._passes_on(path):
+            self._remember_passed_on(path, now_s)
+            return None
+        return _refusal(status, method)
+
+    def _answer(self, method: str, path: bytes, fields: Mapping[str, str], tick_s: int) -> Answer:
+        """The answer for a path that names a file; ``OSError`` where it names none."""
+        for _ in range(CHANGES_MAX):
+            try:
+                file = self._find(path, tick_s)
+                if method in ("GET", "HEAD"):
+                    return self._represent(file, method, fields)
+                return OPTIONS_ANSWER if method == "OPTIONS" else REFUSALS[405]
+            except FileChanged as changed:
+                self._index.forget(changed.file)
+        return _refusal(503, method)
+
+    def _remember_passed_on(self, path: bytes, tick_s: int) -> None:
+        """Ask the disk for a page of the app once a second, not once a request."""
+        if self._passed_on_s != tick_s or len(self._passed_on) >= PASSED_ON_MAX:
+            self._passed_on_s = tick_s
+            self._passed_on.clear()
+        if len(path) <= REMEMBERED_CHARACTERS:
+            self._passed_on.add(path)
 
     def _passes_on(self, path: bytes) -> bool:
         """Whether the app is asked for what is not there: a root at ``/`` stands beside it, not before it."""
@@ -152,12 +170,11 @@ class StaticFiles:
         """Choose the coding, then the status, then the parts (RFC 9110 §12.1, §13.2.2, §14.2)."""
         accept_encoding = fields.get("HTTP_ACCEPT_ENCODING")
         chosen = file.select(accept_encoding)
-        if any(name in fields for name in CONDITIONS):
-            verdict = evaluate(method, fields, chosen.etag, chosen.last_modified_s, int(self._clock()))
-            if verdict is Verdict.NOT_MODIFIED:
-                return chosen.unchanged()
-            if verdict is Verdict.FAILED:
-                return _refusal(412, method)
+        verdict = evaluate(method, fields, chosen.etag, chosen.last_modified_s, int(self._clock()))
+        if verdict is Verdict.NOT_MODIFIED:
+            return chosen.unchanged()
+        if verdict is Verdict.FAILED:
+            return _refusal(412, method)
         if method == "HEAD":
             return Answer(200, chosen.head)  # ranges are defined for GET alone
         wanted = fields.get("HTTP_RANGE")
@@ -182,6 +199,13 @@ class StaticFiles:
         if len(parts) == 1:
             return chosen.one_part(parts[0], pieces[0])
         return chosen.many_parts(parts, pieces, os.urandom(12).hex())
+
+
+def _moved(target: bytes, method: str) -> Answer:
+    """To the directory's own address, with a slash, which its index's relative links count from."""
+    path, question, query = target.partition(b"?")
+    moved = plain_answer(301, [("Location", (path + b"/" + question + query).decode("latin-1"))])
+    return without_body(moved) if method == "HEAD" else moved
 
 
 def _refusal(status: int, method: str) -> Answer:
