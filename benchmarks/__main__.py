@@ -15,16 +15,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import machine, plot, report
-from benchmarks.figures import Measurement, busier, disturbed, judge, plain_summary, plain_verdict, rotated, summarise
-from benchmarks.measure import ROOT, Settings, measure, measure_alone
+from benchmarks.figures import Measurement, judge, plain_summary, plain_verdict, summarise
+from benchmarks.measure import ROOT, Settings
 from benchmarks.peers import PEERS, Peer, custom
 from benchmarks.processes import stopped_by_signals
+from benchmarks.session import Session
 from benchmarks.sites import prepared
-from benchmarks.workloads import WORKLOADS, Workload, named
+from benchmarks.workloads import WORKLOADS, named
 
 RESULTS = Path(__file__).resolve().parent / "results"
-REPEATS = 2
-"""How often a disturbed run is repeated."""
 ONCE = ("idle", "crowd", "memory")
 """Kinds that are measured in one round only: they take long, and hardly vary."""
 
@@ -38,7 +37,6 @@ def main() -> int:
     peers = {**PEERS, **{peer.name: peer for peer in options.server}}
     workloads = [WORKLOADS[name] for name in options.workloads]
     started = time.monotonic()
-    deadline = started + options.limit * 60
     where = machine.description(ROOT)
     server_pin, client_pin = machine.pins(sorted(os.sched_getaffinity(0)))
     print(_headline(where, options, server_pin, client_pin))
@@ -51,6 +49,7 @@ def main() -> int:
         settings = Settings(
             options.seconds, options.warm_up, options.rest, options.shrink, sites, server_pin, client_pin
         )
+        session = Session(settings, options.limit * 60, options.repeats)
         for workload in workloads:
             names = [
                 *(options.peers or (named(workload) if options.quick else workload.peers)),
@@ -59,7 +58,7 @@ def main() -> int:
             skipped = {name: why for name in names if (why := broken.get(workload.app) or peers[name].missing())}
             chosen = [peers[name] for name in dict.fromkeys(names) if name not in skipped]
             rounds = 1 if workload.kind in ONCE else options.rounds
-            new = _rounds(workload, chosen, rounds, settings, deadline)
+            new = session.rounds(workload, chosen, rounds)
             measurements += new
             print("\n" + report.workload_report(workload, new, {p.name: p.logs for p in chosen}, skipped), flush=True)
             charts.append((workload, summarise(new, workload.name)))
@@ -76,34 +75,6 @@ def main() -> int:
     stem = _write(options.out, result, plot.svg(charts, caption))
     print(f"\n{took_s:.0f} s; written: {stem}.json, {stem}.svg")
     return 0 if any(one.problem is None for one in measurements) else 1
-
-
-def _rounds(
-    workload: Workload, peers: Sequence[Peer], rounds: int, settings: Settings, deadline: float
-) -> list[Measurement]:
-    done = []
-    for turn in range(rounds):
-        if workload.kind == "load" and not workload.static and peers and time.monotonic() < deadline:
-            done.append(measure_alone(workload, settings))
-        for peer in rotated(peers, turn):
-            if time.monotonic() > deadline:
-                done.append(Measurement(workload.name, peer.name, problem=f"round {turn + 1} left out: out of time"))
-                continue
-            if sys.stderr.isatty():
-                print(f"\r\033[K{workload.name} {turn + 1}/{rounds} {peer.name}", end="", file=sys.stderr, flush=True)
-            done.append(_undisturbed(workload, peer, settings, deadline))
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
-    return done
-
-
-def _undisturbed(workload: Workload, peer: Peer, settings: Settings, deadline: float) -> Measurement:
-    best = measure(workload, peer, settings)
-    for _ in range(REPEATS):
-        if not disturbed(best) or time.monotonic() > deadline:
-            break
-        best = busier(best, measure(workload, peer, settings))
-    return best
 
 
 def _headline(
@@ -154,7 +125,7 @@ class _Quick(argparse.Action):
         self, parser: object, namespace: argparse.Namespace, values: object, option_string: object = None
     ) -> None:
         namespace.quick, namespace.rounds, namespace.seconds, namespace.warm_up = True, 1, 1.0, 0.0
-        namespace.rest, namespace.shrink, namespace.limit = 5.0, 5, 2.7
+        namespace.rest, namespace.shrink, namespace.limit, namespace.repeats = 5.0, 5, 2.7, 10.0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -183,6 +154,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--rest", type=float, default=8.0, metavar="SECONDS",
         help="time that idle connections are left alone before memory is read (default 8)")  # fmt: skip
+    add("--repeats", type=float, default=120.0, metavar="SECONDS",
+        help="time for repeating runs that other programs disturbed (default 120)")  # fmt: skip
     add("--shrink", type=int, default=1, help="divide the numbers of idle connections by this")
     add("--limit", type=float, default=19.0, metavar="MINUTES", help="start no run after so long (default 19)")
     add("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where the results go (benchmarks/results)")

@@ -35,12 +35,16 @@ MAIN: dict[Kind, Column] = {
 def workload_report(
     workload: Workload, measurements: Sequence[Measurement], logs: Mapping[str, str], skipped: Mapping[str, str]
 ) -> str:
-    """Everything about one workload; ``skipped`` has the servers that were not started, with the reason."""
+    """Everything about one workload: ``logs`` has the servers that were started, with what is said of their access
+    logs, and ``skipped`` those that were not, with the reason. Targets about other servers are left out.
+    """
     summary = summarise(measurements, workload.name)
     parts = [f"{workload.name}: {workload.title}", *table(workload.kind, summary, logs)]
     parts += [f"  {peer}: SKIPPED, {why}" for peer, why in skipped.items()]
     parts += problems(measurements, workload.name)
-    parts += [f"  {verdict_line(verdict)}{floor(verdict, summary)}" for verdict in judge(workload, summary)]
+    asked = {*logs, *skipped, None}
+    verdicts = [v for v in judge(workload, summary) if {v.target.peer, v.target.baseline} <= asked]
+    parts += [f"  {verdict_line(verdict)}{floor(verdict, summary)}" for verdict in verdicts]
     return "\n".join(parts)
 
 

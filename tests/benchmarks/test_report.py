@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 from benchmarks.figures import ALONE, Measurement, summarise
 from benchmarks.plot import svg
 from benchmarks.report import aligned, workload_report
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import OURS, WORKLOADS
 
 HELLO = WORKLOADS["hello"]
 MEASURED = [
@@ -19,7 +19,9 @@ MEASURED = [
 
 
 def report() -> str:
-    return workload_report(HELLO, MEASURED, {"bjoern": "no"}, {"granian": "granian not installed"})
+    return workload_report(
+        HELLO, MEASURED, {"prodserve-greenlets": "yes", "bjoern": "no"}, {"granian": "granian not installed"}
+    )
 
 
 def test_the_best_server_comes_first_and_ratios_are_to_ours() -> None:
@@ -36,7 +38,11 @@ def test_what_was_skipped_and_what_does_not_count_is_said() -> None:
 def test_each_target_has_its_line() -> None:
     assert "MET          cpu_us of prodserve-greenlets / bjoern: 0.800 (at most 1)" in report()
     assert "NOT MEASURED cpu_us of prodserve-greenlets / granian: - (at most 0.65)" in report()
-    assert report().count("(at most") == len(HELLO.targets)
+
+
+def test_targets_about_servers_that_were_not_asked_for_are_left_out() -> None:
+    assert report().count("(at most") == 2
+    assert "gunicorn" not in report()
 
 
 def test_a_target_that_no_server_could_meet_shows_what_the_app_alone_costs() -> None:
@@ -44,7 +50,9 @@ def test_a_target_that_no_server_could_meet_shows_what_the_app_alone_costs() -> 
     measured = [
         Measurement("flask-hello", peer, {"cpu_us": cost}) for peer, cost in ((ALONE, 70.0), ("gunicorn-gevent", 100.0))
     ]
-    assert "; the app alone: 0.700" in workload_report(flask, measured, {}, {})
+    assert "; the app alone: 0.700" in workload_report(
+        flask, measured, dict.fromkeys((*OURS, "gunicorn-gevent"), "no"), {}
+    )
 
 
 def test_a_workload_without_results_has_no_table() -> None:
