@@ -144,7 +144,7 @@ def test_a_worker_that_keeps_dying_is_started_again_ever_more_slowly_and_never_g
         (folder / "crash").touch()
         victim, other = workers_of(server)
         os.kill(victim, signal.SIGKILL)
-        wait_until(lambda: server.log().count("ended with exit code 9") >= 4)
+        wait_until(lambda: server.log().count("ended with exit code 9") >= 3)
         assert ask(server) == f"one {other}"
         (folder / "crash").unlink()
         wait_until(lambda: len(workers_of(server)) == 2, 15)
@@ -483,3 +483,29 @@ def test_a_reload_reads_the_env_file_again(folder):
         server.send(signal.SIGHUP)
         server.wait_for_log("generation 2 serves now")
         wait_until(lambda: ask(server).startswith("two"))
+
+
+def test_a_server_that_still_loads_ends_when_it_is_told_to(folder):
+    slow = (
+        "import time\nfrom prodserve.worker.boot import role\nif role(): open('loading', 'w').close(); time.sleep(99)\n"
+    )
+    (folder / "wapp.py").write_text(slow + APP)
+    command = [sys.executable, "-m", "prodserve", "wapp:app", "0"]
+    with subprocess.Popen(command, cwd=folder, env=clean_environ(), stderr=subprocess.PIPE, text=True) as process:
+        wait_until((folder / "loading").exists)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+def test_a_second_reload_gives_up_the_first_that_still_loads(folder):
+    with serving(folder) as server:
+        (folder / "wapp.py").write_text("import time\nopen('loading', 'w').close()\ntime.sleep(99)\n" + APP)
+        server.send(signal.SIGHUP)
+        wait_until((folder / "loading").exists)
+        (folder / "wapp.py").write_text(APP.replace('"one"', '"two"'))
+        server.send(signal.SIGHUP)
+        server.wait_for_log("generation 3 serves now")
+        wait_until(lambda: ask(server).startswith("two"))
+        assert "not used" not in server.log()

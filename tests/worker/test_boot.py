@@ -180,11 +180,12 @@ DJANGO = {
 }
 
 
-@pytest.mark.parametrize("model", ["threads", "greenlets"])
-@pytest.mark.parametrize("command", DJANGO.values(), ids=DJANGO.keys())
+@pytest.mark.parametrize(
+    ("command", "model"),
+    [(DJANGO["manage.py"], "greenlets"), *((command, "threads") for command in DJANGO.values())],
+    ids=["manage.py, patched", *DJANGO],
+)
 def test_a_django_project_is_started_again_as_it_was(site, tmp_path, command, model):
-    if model == "greenlets" and command is not DJANGO["manage.py"]:
-        pytest.skip("once is enough")
     first, second = looks(tmp_path, [*command, "--worker-model", model], site)
     assert first == second
     assert second["settings"] == "mysite.settings"

@@ -1,14 +1,14 @@
-"""What the supervisor knows of its processes: plain records, changed by ``supervision`` only."""
+"""What the supervisor knows of its processes: plain records, changed by ``supervision`` and ``workers`` only."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from prodserve.supervisor.channel import Channel
 from prodserve.supervisor.lifecycle import Generation as GenerationState
 from prodserve.supervisor.lifecycle import Worker as WorkerState
 
@@ -33,7 +33,7 @@ class Process:
     """A generation process: a fork server, or a worker that loads the application by itself."""
 
     pid: int
-    control: socket.socket | None
+    channel: Channel
     generation: Generation
     worker: Worker | None = None
     kill_s: float | None = None

@@ -87,9 +87,9 @@ def _supervise(record: Mapping[str, Any], config: Config, log: Log, listeners: S
             "listeners": [[listener.socket.fileno(), listener.url] for listener in listeners],
         }
         fds = [lifeline, board.fd, log.fd, *(listener.socket.fileno() for listener in listeners)]
-        pid, control = spawn(record, role, fds)
-        process = Process(pid, control, generation, worker)
-        selector.register(control, selectors.EVENT_READ, process)
+        pid, channel = spawn(record, role, fds)
+        process = Process(pid, channel, generation, worker)
+        selector.register(channel, selectors.EVENT_READ, process)
         return process
 
     def announce(generation: Generation, again: bool) -> None:
@@ -142,12 +142,12 @@ def _turn(supervision: Supervision, selector: selectors.BaseSelector, signals: i
         else:
             process: Process = key.data
             supervision.receive(process)
-            if process.control is None:
+            if process.channel.closed:
                 selector.unregister(key.fileobj)
     for pid, status in _ended_children():
-        process_or_none = supervision.processes.get(pid)
-        if process_or_none is not None and process_or_none.control is not None:
-            selector.unregister(process_or_none.control)
+        ended = supervision.processes.get(pid)
+        if ended is not None and not ended.channel.closed:
+            selector.unregister(ended.channel)
         supervision.ended(pid, status)
     supervision.tick()
 

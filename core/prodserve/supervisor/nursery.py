@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prodserve.observe.memory_file import write_json
+from prodserve.supervisor.channel import Channel
 
 BOOT = (
     "import sys; ''==sys.path[0] and sys.path.pop(0); sys.path.extend(sys.argv[3:]); "
@@ -29,8 +30,8 @@ def boot_command(record: Mapping[str, Any], fd: int, model: str) -> list[str]:
     return [record["executable"], *record["program"]["flags"], "-c", BOOT, str(fd), model, *record["roots"]]
 
 
-def spawn(record: Mapping[str, Any], role: Mapping[str, Any], inherited: Sequence[int]) -> tuple[int, socket.socket]:
-    """Start a generation process in ``role``; gives its PID and our end of its control socket, which does not block.
+def spawn(record: Mapping[str, Any], role: Mapping[str, Any], inherited: Sequence[int]) -> tuple[int, Channel]:
+    """Start a generation process in ``role``; gives its PID and its control channel.
 
     ``inherited`` are the descriptors that it gets in addition. ``OSError`` where the system gives no process.
     """
@@ -49,7 +50,7 @@ def spawn(record: Mapping[str, Any], role: Mapping[str, Any], inherited: Sequenc
     finally:
         theirs.close()
         os.close(fd)
-    return pid, ours
+    return pid, Channel(ours)
 
 
 def _become(command: list[str], environ: Mapping[str, str], cwd: str, inherited: Sequence[int]) -> None:

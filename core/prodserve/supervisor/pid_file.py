@@ -6,6 +6,7 @@ import os
 from types import TracebackType
 
 from prodserve.errors import ConfigError, Problem
+from prodserve.supervisor.workers import alive
 
 
 class PidFile:
@@ -17,7 +18,7 @@ class PidFile:
     def __enter__(self) -> PidFile:
         if self.path is not None:
             other = self._owner()
-            if other and other != os.getpid() and _alive(other):
+            if other and other != os.getpid() and alive(other):
                 raise ConfigError(
                     [Problem("pid", f"{self.path} belongs to process {other}, which runs", "stop it, or name another")]
                 )
@@ -42,13 +43,3 @@ class PidFile:
                 return int(file.read())
         except (OSError, ValueError):
             return 0
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -6,7 +6,6 @@ a further event, it is stepped at once (a state is always changed before its act
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,15 +21,13 @@ from prodserve.supervisor.lifecycle import (
     Server,
     ServerAction,
     ServerEvent,
-    WorkerAction,
     WorkerEvent,
 )
-from prodserve.supervisor.packets import LIMIT_BYTES, decode, encode
+from prodserve.supervisor.packets import decode
+from prodserve.supervisor.workers import WorkerLives, kill
 
 END_PROCESS_S = 5.0
 """What a fork server gets to end by itself."""
-LATE_S = 3.0
-"""A supervisor that did not run for so long was stopped, and its workers probably with it: none is called hung yet."""
 
 SIGNALS = {
     signal.SIGHUP: ServerEvent.HUP,
@@ -59,7 +56,6 @@ class Supervision:
         self.exit_code = 0
         self.generations: list[Generation] = []
         self.processes: dict[int, Process] = {}
-        self._config = config
         self._workers = workers
         self._board = board
         self._log = log
@@ -70,7 +66,8 @@ class Supervision:
         self._announced = False
         self._failures = 0
         self._retry_s: float | None = None
-        self._looked_s = self._resumed_s = now()
+        self._looked_s = now()
+        self._lives = WorkerLives(config, board, log, now, self._start_worker)
 
     # what happens
 
@@ -86,20 +83,10 @@ class Supervision:
             self._step_server(event)
 
     def receive(self, process: Process) -> None:
-        """Take the packets that wait on the control socket of ``process``."""
-        while process.control is not None:
+        """Take the messages that ``process`` has sent."""
+        for packet in process.channel.packets():
             try:
-                packet = process.control.recv(LIMIT_BYTES)
-            except BlockingIOError:
-                return
-            except OSError:
-                packet = b""
-            if not packet:
-                self._disconnect(process)
-                return
-            try:
-                message = decode(packet)
-                self._heard(process, message)
+                self._heard(process, decode(packet))
             except (ValueError, KeyError, TypeError) as error:
                 self._log.error(f"a message of process {process.pid} makes no sense ({error!r}): {packet[:200]!r}")
 
@@ -110,7 +97,7 @@ class Supervision:
             self._worker_ended(pid, status)
             return
         self.receive(process)
-        self._disconnect(process)
+        process.channel.close()
         del self.processes[pid]
         generation = process.generation
         if process.worker is not None:
@@ -122,23 +109,14 @@ class Supervision:
 
     def tick(self) -> None:
         """Look at the time: what is due, who stopped beating, what has ended."""
-        now = self._now()
-        if now - self._looked_s > LATE_S:
-            self._resumed_s = now
-        self._looked_s = now
+        now = self._looked_s = self._now()
+        self._lives.look(self.generations)
         for generation in list(self.generations):
-            for worker in generation.workers:
-                if worker.due_s is not None and worker.due_s <= now:
-                    self._step_worker(generation, worker, WorkerEvent.DUE)
-                elif self._stale(worker, now):
-                    self._step_worker(generation, worker, WorkerEvent.STALE)
-                elif generation.server is None and worker.pid and not _alive(worker.pid):
-                    self._worker_ended(worker.pid, None)
             self._settle(generation)
         for process in list(self.processes.values()):
             if process.kill_s is not None and process.kill_s <= now:
                 process.kill_s = now + lifecycle.KILL_AGAIN_S
-                _kill(process.pid, signal.SIGKILL)
+                kill(process.pid, signal.SIGKILL)
         if self._retry_s is not None and self._retry_s <= now:
             self._new_generation()
         if not self.generations and not self.processes:
@@ -183,10 +161,10 @@ class Supervision:
             return
         worker.pid = message["pid"]
         if event == "forked":
-            self._step_worker(generation, worker, WorkerEvent.FORKED)
+            self._lives.step(generation, worker, WorkerEvent.FORKED)
         else:
             worker.ready_s = self._now()
-            self._step_worker(generation, worker, WorkerEvent.READY)
+            self._lives.step(generation, worker, WorkerEvent.READY)
             if generation.ready:
                 self._step_generation(generation, GenerationEvent.READY)
 
@@ -198,14 +176,7 @@ class Supervision:
                     return
 
     def _bury(self, generation: Generation, worker: Worker, status: int | None) -> None:
-        expected = worker.state is lifecycle.Worker.DRAINING
-        how = "is gone" if status is None else describe_status(status)
-        say = self._log.debug if expected and status == 0 else self._log.warning
-        say(f"worker {worker.row} (pid {worker.pid or 'unknown'}) {how}")
-        short = self._now() - worker.born_s < lifecycle.SHORT_LIFE_S
-        worker.failures = worker.failures + 1 if short else 0
-        worker.pid = 0
-        self._step_worker(generation, worker, WorkerEvent.DIED)
+        how = self._lives.died(generation, worker, status)
         if worker.failures >= lifecycle.PATIENCE and any(
             other.number < generation.number and other.state is lifecycle.Generation.SERVING
             for other in self.generations
@@ -228,15 +199,6 @@ class Supervision:
             self.generations.remove(generation)
         elif actions:
             self._settle(generation)
-
-    def _step_worker(self, generation: Generation, worker: Worker, event: WorkerEvent) -> None:
-        worker.state, actions = lifecycle.WORKER[worker.state, event]
-        for action in actions:
-            _WORKER_ACTIONS[action](self, generation, worker)
-
-    def _step_workers(self, generation: Generation, event: WorkerEvent) -> None:
-        for worker in list(generation.workers):
-            self._step_worker(generation, worker, event)
 
     def _settle(self, generation: Generation) -> None:
         if generation.empty:
@@ -293,14 +255,15 @@ class Supervision:
     # actions on a generation
 
     def _start_workers(self, generation: Generation) -> None:
-        taken = {worker.row for other in self.generations for worker in other.workers if not _gone(worker)}
+        gone = lifecycle.Worker.GONE
+        taken = {worker.row for other in self.generations for worker in other.workers if worker.state is not gone}
         free = [row for row in range(self._board.slots) if row not in taken]
         generation.workers = [Worker(row) for row in free[: self._workers]]
         if len(generation.workers) < self._workers:
             generation.why = "too many workers of earlier generations have not ended yet"
             self._step_generation(generation, GenerationEvent.LOST)
             return
-        self._step_workers(generation, WorkerEvent.START)
+        self._lives.step_all(generation, WorkerEvent.START)
 
     def _take_over(self, generation: Generation) -> None:
         for other in list(self.generations):
@@ -332,86 +295,30 @@ class Supervision:
         if generation.server is not None:
             generation.server.kill_s = self._now()
 
-    # actions on a worker
+    # the processes
 
-    def _fork(self, generation: Generation, worker: Worker) -> None:
-        worker.born_s = self._now()
+    def _start_worker(self, generation: Generation, worker: Worker) -> int | None:
+        """By the fork server; where the app can't be forked, as a process that loads it by itself."""
         server = generation.server
         if generation.shareable:
-            if server is None or not self._send(server, {"do": "fork", "slot": worker.row}):
-                self._step_worker(generation, worker, WorkerEvent.CUT)
-            return
-        if server is not None:
+            told = server is not None and self._send(server, {"do": "fork", "slot": worker.row})
+            return 0 if told else None
+        if server is None:
+            server = self._spawn(generation, worker)
+            self.processes[server.pid] = server
+        else:
             generation.server = None
             server.worker = worker
             self._send(server, {"do": "become", "slot": worker.row})
-        else:
-            try:
-                server = self._spawn(generation, worker)
-            except OSError as error:
-                self._log.error(f"no process can be started: {error}")
-                worker.failures += 1
-                self._step_worker(generation, worker, WorkerEvent.DIED)
-                return
-            self.processes[server.pid] = server
-        worker.pid = server.pid
-        self._step_worker(generation, worker, WorkerEvent.FORKED)
-
-    def _dump(self, _: Generation, worker: Worker) -> None:
-        self._log.error(
-            f"worker {worker.row} (pid {worker.pid}) shows no life for {self._config.hang_timeout:g} s "
-            "and is replaced; this is where it hangs:"
-        )
-        _kill(worker.pid, signal.SIGUSR1)
-
-    def _arm(self, worker: Worker, delay_s: float) -> None:
-        worker.due_s = self._now() + delay_s
-
-    def _stale(self, worker: Worker, now: float) -> bool:
-        if worker.state is not lifecycle.Worker.READY or not self._config.hang_timeout:
-            return False
-        row = self._board.read(worker.row)
-        beat_s = row.heartbeat_s if row.pid == worker.pid else 0.0
-        return now - max(beat_s, worker.ready_s, self._resumed_s) > self._config.hang_timeout
-
-    # the control sockets
+        return server.pid
 
     def _send(self, process: Process, message: Mapping[str, Any]) -> bool:
-        if process.control is None:
-            return False
-        try:
-            process.control.send(encode(message))
-        except OSError as error:
-            self._log.error(f"process {process.pid} can't be told {message}: {error}")
+        """Tell a process something; one that does not listen any more is killed."""
+        told = process.channel.send(message)
+        if not told:
+            self._log.debug(f"process {process.pid} can't be told {message}")
             process.kill_s = self._now()
-            return False
-        return True
-
-    def _disconnect(self, process: Process) -> None:
-        if process.control is not None:
-            process.control.close()
-            process.control = None
-
-
-def _gone(worker: Worker) -> bool:
-    return worker.state is lifecycle.Worker.GONE
-
-
-def _kill(pid: int, number: int) -> None:
-    """Signal a process unless it is gone."""
-    if pid > 0:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            return
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        return told
 
 
 _SERVER_ACTIONS: dict[ServerAction, Callable[[Supervision, Generation | None], None]] = {
@@ -425,24 +332,12 @@ _SERVER_ACTIONS: dict[ServerAction, Callable[[Supervision, Generation | None], N
 
 _GENERATION_ACTIONS: dict[GenerationAction, Callable[[Supervision, Generation], None]] = {
     GenerationAction.START_WORKERS: Supervision._start_workers,
-    GenerationAction.CUT_WORKERS: lambda self, g: self._step_workers(g, WorkerEvent.CUT),
-    GenerationAction.RETIRE_WORKERS: lambda self, g: self._step_workers(g, WorkerEvent.RETIRE),
-    GenerationAction.KILL_WORKERS: lambda self, g: self._step_workers(g, WorkerEvent.KILL),
+    GenerationAction.CUT_WORKERS: lambda self, g: self._lives.step_all(g, WorkerEvent.CUT),
+    GenerationAction.RETIRE_WORKERS: lambda self, g: self._lives.step_all(g, WorkerEvent.RETIRE),
+    GenerationAction.KILL_WORKERS: lambda self, g: self._lives.step_all(g, WorkerEvent.KILL),
     GenerationAction.TAKE_OVER: Supervision._take_over,
     GenerationAction.REPLACE: Supervision._replace,
     GenerationAction.FAIL: Supervision._report,
     GenerationAction.RELEASE: Supervision._release,
     GenerationAction.KILL_PROCESS: Supervision._kill_process,
-}
-
-_WORKER_ACTIONS: dict[WorkerAction, Callable[[Supervision, Generation, Worker], None]] = {
-    WorkerAction.FORK: Supervision._fork,
-    WorkerAction.TERM: lambda self, g, w: _kill(w.pid, signal.SIGTERM),
-    WorkerAction.KILL: lambda self, g, w: _kill(w.pid, signal.SIGKILL),
-    WorkerAction.DUMP: Supervision._dump,
-    WorkerAction.ARM_BACKOFF: lambda self, g, w: self._arm(w, lifecycle.backoff_s(w.failures)),
-    WorkerAction.ARM_DUMP: lambda self, g, w: self._arm(w, lifecycle.DUMP_S),
-    WorkerAction.ARM_DRAIN: lambda self, g, w: self._arm(w, self._config.graceful_timeout + lifecycle.MARGIN_S),
-    WorkerAction.ARM_KILL: lambda self, g, w: self._arm(w, lifecycle.KILL_AGAIN_S),
-    WorkerAction.DISARM: lambda self, g, w: setattr(w, "due_s", None),
 }

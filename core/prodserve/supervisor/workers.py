@@ -1,0 +1,151 @@
+"""The lives of workers: steps the ``WORKER`` table and carries its actions out.
+
+What concerns more than one worker (a generation is ready, or without workers) is for ``supervision`` to see: it looks
+at the states after each step.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Protocol
+
+from prodserve.config.options import Config
+from prodserve.observe.board import Board
+from prodserve.observe.log import Log
+from prodserve.supervisor import lifecycle
+from prodserve.supervisor.fleet import Generation, Worker, describe_status
+from prodserve.supervisor.lifecycle import WORKER, WorkerAction, WorkerEvent
+
+LATE_S = 3.0
+"""A supervisor that did not run for so long was stopped, and its workers probably with it: none is called hung yet."""
+
+
+class Start(Protocol):
+    """Asks for a process for ``worker``: its PID, 0 where the fork server will tell it, ``None`` where none will come.
+
+    ``OSError``: the system gives no process now."""
+
+    def __call__(self, generation: Generation, worker: Worker) -> int | None: ...
+
+
+class WorkerLives:
+    """Changes ``Worker`` records, and nothing else."""
+
+    def __init__(self, config: Config, board: Board, log: Log, now: Callable[[], float], start: Start) -> None:
+        self._config = config
+        self._board = board
+        self._log = log
+        self._now = now
+        self._start = start
+        self._looked_s = self._resumed_s = now()
+
+    def step(self, generation: Generation, worker: Worker, event: WorkerEvent) -> None:
+        """One event of one worker."""
+        worker.state, actions = WORKER[worker.state, event]
+        for action in actions:
+            _ACTIONS[action](self, generation, worker)
+
+    def step_all(self, generation: Generation, event: WorkerEvent) -> None:
+        """The same event for all workers of a generation."""
+        for worker in generation.workers:
+            self.step(generation, worker, event)
+
+    def died(self, generation: Generation, worker: Worker, status: int | None) -> str:
+        """The process of ``worker`` is gone (``None``: nobody knows how); gives that in words."""
+        how = "is gone" if status is None else describe_status(status)
+        expected = worker.state is lifecycle.Worker.DRAINING and status == 0
+        say = self._log.debug if expected else self._log.warning
+        say(f"worker {worker.row} (pid {worker.pid or 'unknown'}) {how}")
+        short = self._now() - worker.born_s < lifecycle.SHORT_LIFE_S
+        worker.failures = worker.failures + 1 if short else 0
+        worker.pid = 0
+        self.step(generation, worker, WorkerEvent.DIED)
+        return how
+
+    def look(self, generations: list[Generation]) -> None:
+        """At the time and the board, once a second or when something is due."""
+        now = self._now()
+        if now - self._looked_s > LATE_S:
+            self._resumed_s = now
+        self._looked_s = now
+        for generation in generations:
+            for worker in generation.workers:
+                if worker.due_s is not None and worker.due_s <= now:
+                    self.step(generation, worker, WorkerEvent.DUE)
+                elif self._stale(worker, now):
+                    self.step(generation, worker, WorkerEvent.STALE)
+                elif generation.server is None and worker.pid and not alive(worker.pid):
+                    self.died(generation, worker, None)
+
+    def _stale(self, worker: Worker, now: float) -> bool:
+        if worker.state is not lifecycle.Worker.READY or not self._config.hang_timeout:
+            return False
+        row = self._board.read(worker.row)
+        beat_s = row.heartbeat_s if row.pid == worker.pid else 0.0
+        return now - max(beat_s, worker.ready_s, self._resumed_s) > self._config.hang_timeout
+
+    def _fork(self, generation: Generation, worker: Worker) -> None:
+        worker.born_s = self._now()
+        try:
+            pid = self._start(generation, worker)
+        except OSError as error:
+            self._log.error(f"no process can be started: {error}")
+            worker.failures += 1
+            self.step(generation, worker, WorkerEvent.DIED)
+            return
+        if pid is None:
+            self.step(generation, worker, WorkerEvent.CUT)
+        elif pid:
+            worker.pid = pid
+            self.step(generation, worker, WorkerEvent.FORKED)
+
+    def _dump(self, _: Generation, worker: Worker) -> None:
+        self._log.error(
+            f"worker {worker.row} (pid {worker.pid}) shows no life for {self._config.hang_timeout:g} s "
+            "and is replaced; this is where it hangs:"
+        )
+        kill(worker.pid, signal.SIGUSR1)
+
+    def _arm(self, worker: Worker, delay_s: float) -> None:
+        worker.due_s = self._now() + delay_s
+
+    def _disarm(self, _: Generation, worker: Worker) -> None:
+        worker.due_s = None
+
+    def _arm_drain(self, _: Generation, worker: Worker) -> None:
+        self._arm(worker, self._config.graceful_timeout + lifecycle.MARGIN_S)
+
+
+def kill(pid: int, number: int) -> None:
+    """Signal a process unless it is gone, or not known yet (0)."""
+    if pid > 0:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process, of whichever user."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+_ACTIONS: dict[WorkerAction, Callable[[WorkerLives, Generation, Worker], None]] = {
+    WorkerAction.FORK: WorkerLives._fork,
+    WorkerAction.TERM: lambda self, g, w: kill(w.pid, signal.SIGTERM),
+    WorkerAction.KILL: lambda self, g, w: kill(w.pid, signal.SIGKILL),
+    WorkerAction.DUMP: WorkerLives._dump,
+    WorkerAction.ARM_BACKOFF: lambda self, g, w: self._arm(w, lifecycle.backoff_s(w.failures)),
+    WorkerAction.ARM_DUMP: lambda self, g, w: self._arm(w, lifecycle.DUMP_S),
+    WorkerAction.ARM_DRAIN: WorkerLives._arm_drain,
+    WorkerAction.ARM_KILL: lambda self, g, w: self._arm(w, lifecycle.KILL_AGAIN_S),
+    WorkerAction.DISARM: WorkerLives._disarm,
+}
