@@ -128,7 +128,7 @@ def running(
     path: str = "/",
     cwd: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
-    timeout_s: float = 60.0,
+    timeout_s: float = 30.0,
     leftovers_s: float = 10.0,
 ) -> Iterator[Server]:
     """Start ``command`` and hand it over when ``path`` answers on ``host:port``; stop it at the end.
@@ -165,6 +165,7 @@ def running(
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     continue
+            process.kill()
             process.wait()
             lines = server.log().splitlines()
             shown = lines if len(lines) < 2 * SHOWN_LINES else [*lines[:SHOWN_LINES], "…", *lines[-SHOWN_LINES:]]
