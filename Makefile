@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(abspath $(VENV))/bin
 STAMP := $(VENV)/.prodserve-installed
+PEERS := $(VENV)/.prodserve-peers
 DJANGO := demo/django_site
 FLASK := demo/flask_site
 ADDRESS ?= 127.0.0.1:8000
@@ -57,7 +58,12 @@ format: $(STAMP)  ## let ruff mend what it can
 settings: $(STAMP)  ## write docs/settings.md from the table of settings
 	$(BIN)/python -m prodserve.config.page > docs/settings.md
 
-bench: $(STAMP)  ## prodserve and its peers side by side (benchmarks/README.md)
+$(PEERS): pyproject.toml
+	$(BIN)/python -m pip install -qq --group bench
+	$(BIN)/python -m pip install -qq bjoern 2>/dev/null || echo "bjoern is left out: it is compiled, and needs libev-dev"
+	touch $@
+
+bench: $(STAMP) $(PEERS)  ## prodserve and its peers side by side (benchmarks/README.md)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 fuzz: $(STAMP)  ## coverage-guided fuzzing of the wire code
