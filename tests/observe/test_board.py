@@ -66,3 +66,8 @@ def test_the_place_of_the_command_line_is_found_behind_any_process_name():
 def test_a_title_is_cut_to_the_room_there_is():
     assert padded("prodserve", 4) == b"pro\0"
     assert padded("ab", 4) == b"ab\0\0"
+
+
+def test_a_memory_file_is_had_where_the_system_has_none(monkeypatch):
+    monkeypatch.delattr(os, "memfd_create")
+    assert read_json(write_json("test", [1])) == [1]
