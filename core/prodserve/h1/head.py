@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import ne
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import httptools
@@ -54,6 +54,9 @@ MEANT_FOR_US = SINGLE | CONDITIONAL_FIELDS | {"HTTP_CONNECTION", "HTTP_EXPECT", 
 """Fields that the server acts on: a head in which one of them has changed is read as a new one."""
 
 
+Known = TypeVar("Known")
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a client may send in one head and body."""
@@ -88,15 +91,14 @@ class Fields:
 
     __slots__ = ("chunked", "conditional", "environ", "expect_continue", "keep_alive", "length", "lines", "plain")
 
-    def __init__(
-        self, environ: dict[str, Any], lines: list[bytes], minor: int, authority: bool, limits: Limits
-    ) -> None:
+    def __init__(self, environ: dict[str, Any], lines: list[bytes], minor: int, limits: Limits) -> None:
         self.environ = environ
         self.lines = lines
-        """The head's lines, from the request line to the empty ones behind the last field."""
+        """The head's lines, from the request line to the empty ones behind the last field. Empty where a field is
+        repeated: a line is not the whole value then, and ``again`` has nothing to compare with."""
         host = environ.get("HTTP_HOST")
         if host is None:
-            if minor and not authority:
+            if minor:  # also where the target names it (RFC 9112 §3.2)
                 raise BadRequest("HTTP/1.1 without Host")
         elif HOST(host) is None:
             raise BadRequest("malformed Host")
@@ -246,7 +248,8 @@ class HeadReader:
         environ.update(pairs)  # type: ignore[arg-type]  # none is None any more
         if len(environ) != len(base) + len(pairs) or None in environ:
             environ = merge(base, pairs)  # type: ignore[arg-type]
-        return line, Fields(environ, lines, line.minor, "HTTP_HOST" in line.environ, self.limits)
+            lines = []
+        return line, Fields(environ, lines, line.minor, self.limits)
 
     def again(self, data: bytes, fields: Fields) -> RequestLine | None:
         """The request line of ``data``, if it is one whole head with the same fields as the last one on its connection,
@@ -267,9 +270,11 @@ class HeadReader:
         at = 0
         for _ in range(differs.count(True)):
             at = differs.index(True, at)
-            name, _, value = lines[at].partition(b":")
+            name, colon, value = lines[at].partition(b":")
             key = self.names.get(name)
-            if key is None or len(value) > self.limits.field_bytes or not before[at].startswith(name + b":"):
+            if key is None or not colon or not before[at].startswith(name + colon):
+                return None
+            if len(lines[at]) > self.limits.field_bytes:
                 return None
             text = value.decode("latin-1").strip(" \t")
             if not (text.isascii() and text.isprintable()):  # else it is llhttp's to judge
@@ -290,7 +295,7 @@ class HeadReader:
             raise BadRequest("bare CR or LF, or a control character")
         eol = data.find(b"\r\n")
         if eol < 0:
-            if len(data) > self.limits.line_bytes:
+            if len(data) > self.limits.line_bytes + 1:  # the last byte may be the CR
                 raise TargetTooLong("request line")
         elif data.find(b"\r\n", start) >= 0:  # a line was completed: judge the whole lines
             first, *block = data[: data.rfind(b"\r\n")].split(b"\r\n")
@@ -328,19 +333,14 @@ class HeadReader:
                 raise HeadTooLarge("one field")
         understood = parse_request_line(first) if line is None else line
         parsed = self._judge(first if line is None else b"GET / HTTP/1.1", new)
-        if line is None and len(first) <= REMEMBERED_LENGTH_BYTES:
-            if len(self.lines) >= REMEMBERED_LINES:
-                self.lines.clear()
-            self.lines[first] = understood
+        if line is None:
+            remember(self.lines, first, understood)
         for i, (name, value) in zip(unknown, parsed, strict=True):
             key = environ_name(name)
             pairs[i] = pair = (key, value.strip(b" \t").decode("latin-1"))
-            if key is not None and key not in MEANT_FOR_US and len(self.names) < REMEMBERED_LINES:
-                self.names[name] = key
-            if len(block[i]) <= REMEMBERED_LENGTH_BYTES:
-                if len(self.pairs) >= REMEMBERED_LINES:
-                    self.pairs.clear()
-                self.pairs[block[i]] = pair
+            if key is not None and key not in MEANT_FOR_US:
+                remember(self.names, name, key)
+            remember(self.pairs, block[i], pair)
         return understood, pairs
 
     def _judge(self, first: bytes, lines: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
@@ -364,6 +364,14 @@ class HeadReader:
         if len(pairs) != len(lines):
             raise BadRequest("a field line is folded")
         return pairs
+
+
+def remember(memory: dict[bytes, Known], key: bytes, value: Known) -> None:
+    """Keep ``value`` for ``key``, within the bounds."""
+    if len(key) <= REMEMBERED_LENGTH_BYTES:
+        if len(memory) >= REMEMBERED_LINES:
+            memory.clear()
+        memory[key] = value
 
 
 def tolerable(message: str) -> bool:
