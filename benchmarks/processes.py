@@ -84,11 +84,11 @@ class Processes:
         for root in reversed(self._roots):
             if root.poll() is None:
                 root.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + STOP_S
-        while _living(everyone, self._roots) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        for pid in {*_living(everyone, self._roots), *self.pids()}:
+        _wait_for_the_end(everyone, self._roots)
+        left = sorted({*_living(everyone, self._roots), *self.pids()})
+        for pid in left:
             _kill(pid)
+        _wait_for_the_end(left, self._roots)
         for root in self._roots:
             root.wait()
         self._roots = []
@@ -173,6 +173,13 @@ def _living(pids: Sequence[int], roots: Sequence[subprocess.Popen[bytes]]) -> se
         root.poll()
     now = table()
     return {pid for pid in pids if pid in now}
+
+
+def _wait_for_the_end(pids: Sequence[int], roots: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Return when all are gone, or after ``STOP_S``."""
+    deadline = time.monotonic() + STOP_S
+    while _living(pids, roots) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _kill(pid: int) -> None:
