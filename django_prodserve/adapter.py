@@ -11,6 +11,8 @@ from django.conf import settings
 from django.core.cache import caches
 from django.core.servers.basehttp import get_internal_wsgi_application
 from django.db import close_old_connections, connections
+from django.template import engines
+from django.urls import get_resolver
 from prodserve.adapter import Advice, Facts, StaticRoot, WSGIApp
 
 from . import settings_module
@@ -44,8 +46,15 @@ class DjangoAdapter:
         )
 
     def load(self) -> WSGIApp:
-        """The application that WSGI_APPLICATION names, or Django's own."""
-        return cast(WSGIApp, get_internal_wsgi_application())
+        """The application that WSGI_APPLICATION names, or Django's own.
+
+        With it the URL map, the views and the template engines, which Django itself would import at the first request:
+        so a broken one fails here and not in front of a user, and the workers share their memory."""
+        application = get_internal_wsgi_application()
+        if getattr(settings, "ROOT_URLCONF", None):
+            get_resolver().reverse_dict  # noqa: B018  # populates the resolver
+        engines.all()
+        return cast(WSGIApp, application)
 
     def static_roots(self) -> Sequence[StaticRoot]:
         """STATIC_URL, with the collected files or those of the finders."""

@@ -137,9 +137,7 @@ class Connection:
                 if line is not None:
                     self.seen = data[data.find(b"\r\n") :]
             if line is not None and line.plain:
-                environ = fields.environ.copy()  # type: ignore[union-attr]
-                environ.update(line.environ)
-                self.dispatch(line, fields, environ)  # type: ignore[arg-type]  # switch
+                self.dispatch(line, fields)  # type: ignore[arg-type]
                 return
         if len(data) == READ_BYTES:
             self.more = True
@@ -216,9 +214,7 @@ class Connection:
             return
         if line.plain and fields.plain:
             self.seen = data[data.find(b"\r\n") : end + 4]
-            environ = environ.copy()
-        environ.update(line.environ)
-        self.dispatch(line, fields, environ)  # switch
+        self.dispatch(line, fields)
 
     def send_continue(self) -> None:
         """Ask for the body (RFC 9110 §10.1.1)."""
@@ -242,17 +238,12 @@ class Connection:
         if not body.complete:
             return
         self.body = None
-        environ = self.fields.environ
-        environ.update(self.line.environ)
-        environ["wsgi.input"] = body.take()
-        environ["CONTENT_LENGTH"] = str(body.length)
-        environ.pop("HTTP_TRANSFER_ENCODING", None)
-        self.dispatch(self.line, self.fields, environ)  # switch
+        self.dispatch(self.line, self.fields, body)
 
     # Answering
 
-    def dispatch(self, line: RequestLine, fields: Fields, environ: dict[str, Any]) -> None:
-        """Have a whole request answered: by a file at once, or by the app on a slot."""
+    def dispatch(self, line: RequestLine, fields: Fields, body: Body | None = None) -> None:
+        """Have a whole request answered when the round ends: by a file, or by the app on a slot."""
         engine = self.engine
         self.state = RUNNING
         self.deadline = NEVER
@@ -263,15 +254,28 @@ class Connection:
         self.started = engine.poller.woken_s
         files = engine.files
         if files is not None and line.target.startswith(files.prefixes):
-            answer = None if fields.conditional or line.method != "GET" else files.hot(line.target, engine.now_s)
+            template = fields.environ
+            answer = None
+            if line.method == "GET" and not fields.conditional:
+                answer = files.hot(line.target, engine.now_s, template.get("HTTP_ACCEPT_ENCODING"))
             if answer is None:
-                answer = files.answer(line.method, line.target, environ, engine.now_s)
+                answer = files.answer(line.method, line.target, template, engine.now_s)
             if answer is not None:
-                self.answer(answer)
+                if body is not None:
+                    body.discard()
+                engine.answers.append((self, answer))
                 return
-        if not engine.slots.submit(engine.task(self, line, environ)):  # switch
+        environ = fields.environ.copy()
+        environ.update(line.environ)
+        if body is not None:
+            environ["wsgi.input"] = body.take()
+            environ["CONTENT_LENGTH"] = str(body.length)
+            environ.pop("HTTP_TRANSFER_ENCODING", None)
+        if not engine.slots.submit(engine.task(self, line, environ)):
             engine.rejected += 1
-            self.answer(engine.overloaded)
+            if body is not None:
+                body.discard()
+            engine.answers.append((self, engine.overloaded))
 
     def ending(self, dated: bool = False) -> bytes:
         """The end of a response's head, from Date to the blank line, as the connection goes on or not."""
@@ -288,15 +292,12 @@ class Connection:
         """Send a response that is ready: a file, an error."""
         self.status = answer.status
         self.sent = answer.length
-        head = answer.head + self.ending()
         body = answer.body
         try:
-            if not body:
-                self.respond(head)
-            elif len(body) == 1 and body[0].__class__ is bytes:
-                self.respond(head + body[0])
+            if len(body) < 2 and (not body or body[0].__class__ is bytes):
+                self.respond(answer.on_the_wire(self.ending()))
             else:
-                self.transmit(head, False)
+                self.transmit(answer.head + self.ending(), False)
                 last = len(body) - 1
                 for i, segment in enumerate(body):
                     self.transmit(segment, i == last)

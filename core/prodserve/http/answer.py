@@ -11,11 +11,13 @@ from http import HTTPStatus
 
 from .segments import FileSlice, Segment
 
+REMEMBERED_BYTES = 16384
+
 
 class Answer:
-    """A finished response. Answers are shared and never changed, save that a ``FileSlice`` is used up by its sender."""
+    """A finished response. Answers are shared and not changed, save that a ``FileSlice`` is used up by its sender."""
 
-    __slots__ = ("body", "head", "length", "status")
+    __slots__ = ("_ending", "_wire", "body", "head", "length", "status")
 
     def __init__(self, status: int, head: bytes, body: tuple[Segment, ...] = (), length: int = 0) -> None:
         self.status = status
@@ -24,6 +26,20 @@ class Answer:
         self.body = body
         self.length = length
         """The bytes that follow the head: the sum over ``body``, 0 for the answer to a HEAD."""
+        self._ending = b""
+        self._wire = b""
+
+    def on_the_wire(self, ending: bytes) -> bytes:
+        """Head, ``ending`` of the head and body of an answer without files, as one piece.
+
+        HOT: benchmarks static-3k: ``ending`` is the same object for a second, and with it a small piece."""
+        if ending is self._ending:
+            return self._wire
+        wire = b"".join((self.head, ending, *self.body))  # type: ignore[arg-type]
+        if len(wire) <= REMEMBERED_BYTES:
+            self._wire = wire
+            self._ending = ending
+        return wire
 
     def close(self) -> None:
         """Give back the files of an answer that is not sent after all."""

@@ -34,6 +34,7 @@ from ..observe.access_log import AccessLog
 from ..observe.board import Beat
 from ..observe.log import Log
 from ..observe.tracebacks import app_traceback
+from . import heap
 
 RESERVED_DESCRIPTORS = 256
 """Left to the app and to files out of the process's limit."""
@@ -111,6 +112,7 @@ class Worker:
         self.log = Log(2 if error_fd is None else error_fd, config.log_level)
         access_fd = open_log(config.access_logfile, 1)
         access = None if access_fd is None else AccessLog(access_fd, time.time(), self.log.warning)
+        heap.limit_arenas()
         self.hub = gevent.get_hub()
         loop = self.hub.loop
         slots_class = GreenletSlots if model == "greenlets" else ThreadSlots
@@ -142,6 +144,7 @@ class Worker:
             temp_dir=config.temp_dir,
             log=self.log,
             access=access,
+            trim=heap.trim,
         )
         for fd, _url in listeners:
             host, port = server_address(fd)
