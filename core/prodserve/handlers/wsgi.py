@@ -162,13 +162,13 @@ class WSGIRequest:
             pass
         except BaseException as error:  # the rim of the app: SystemExit of a view must not end the worker either
             self.failed(error)
-        if result.__class__ is not list and hasattr(result, "close"):
-            try:
+        try:
+            if result.__class__ is not list and hasattr(result, "close"):
                 result.close()  # type: ignore[union-attr]  # switch
-            except BaseException as error:  # the response is out: only the log can tell
-                self.handler.log_error(self.line.log, error)
+        except BaseException as error:  # the response is out: only the log can tell
+            self.handler.log_error(self.line.log, error)
         if self.spool is not None:
-            self.spool.close()
+            discard(self.spool)
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -230,6 +230,8 @@ class WSGIRequest:
 
     def send_whole(self, body: bytes) -> None:
         """Send a response of which everything is known, in one piece where nothing was sent before."""
+        if body.__class__ is not bytes:
+            body = checked_block(body)
         if self.head is not None:
             self.send_block(body)
             self.end()
@@ -260,6 +262,8 @@ class WSGIRequest:
 
     def send_block(self, block: bytes) -> None:
         """Send one block, behind the head if it is the first."""
+        if block.__class__ is not bytes:
+            block = checked_block(block)
         if self.head is None:
             if self.send_known(block):
                 return
@@ -291,10 +295,10 @@ class WSGIRequest:
                     return
             self.left -= len(block)
             connection.sent += len(block)
-            transmit(connection, bytes(block), not self.left)  # switch
+            transmit(connection, block, not self.left)  # switch
         else:
             connection.sent += len(block)
-            transmit(connection, chunk(block) if framing is CHUNKED else bytes(block), False)  # switch
+            transmit(connection, chunk(block) if framing is CHUNKED else block, False)  # switch
 
     def end(self) -> None:
         """The app has no more: send the head if there was no block, and what ends the framing."""
@@ -302,8 +306,10 @@ class WSGIRequest:
             head = self.begin(0)
             self.handler.slots.transmit(self.connection, head, not self.left or self.framing is not LENGTH)
         elif self.framing is CHUNKED:
+            self.framing = EMPTY  # what is written from now on would stand in the next response
             self.handler.slots.transmit(self.connection, LAST_CHUNK, True)
         elif self.framing is CLOSE:
+            self.framing = EMPTY
             self.handler.slots.transmit(self.connection, b"", True)
         if self.framing is LENGTH and self.left:
             missing = AppError(f"the body is {self.left} bytes shorter than its Content-Length; the connection was cut")
@@ -312,13 +318,16 @@ class WSGIRequest:
 
     def send_file(self, wrapper: FileWrapper) -> bool:
         """Let the kernel send a real file, from where it stands; False: it is none, or nothing can be known of it."""
-        try:
-            fd = wrapper.filelike.fileno()
-            info = os.fstat(fd)
-            offset = wrapper.filelike.tell()
-        except (AttributeError, OSError, io.UnsupportedOperation):
+        file = real_file(wrapper.filelike)
+        if file is None or self.head is not None:
             return False
-        if not stat.S_ISREG(info.st_mode) or self.head is not None:
+        try:
+            fd = file.fileno()
+            info = os.fstat(fd)
+            offset = file.tell()
+        except (OSError, ValueError):
+            return False
+        if not stat.S_ISREG(info.st_mode):
             return False
         rest = max(0, info.st_size - offset)
         head = self.begin(rest)
@@ -348,6 +357,7 @@ class WSGIRequest:
                 slots.abandon(connection)
             return
         answer = plain_answer(500)
+        self.head, self.framing = AppHead(answer.status), EMPTY
         connection.status = answer.status
         connection.sent = answer.length
         body = b"" if self.line.method == "HEAD" else answer.body[0]
@@ -355,6 +365,32 @@ class WSGIRequest:
             slots.transmit(connection, answer.head + connection.ending() + body, True)  # type: ignore[operator]
         except ClientGone:
             return
+
+
+def checked_block(block: Any) -> bytes:
+    """A block that is no plain ``bytes`` as what it should have been; raises ``AppError`` where it can't be."""
+    if isinstance(block, (bytes, bytearray, memoryview)):
+        return bytes(block)
+    raise AppError(f"the response must consist of bytes, not of {type(block).__name__}")
+
+
+def real_file(filelike: Any) -> Any:
+    """The file of the system whose bytes are just those that ``filelike.read()`` gives; None: there is none.
+
+    Others have a ``fileno`` too: that of a ``GzipFile`` is the compressed file's. So it is asked whose ``read`` it is:
+    wrappers such as those of ``tempfile`` and Django pass on that of the file inside."""
+    read = getattr(filelike, "read", None)
+    owner: Any = getattr(getattr(read, "__wrapped__", read), "__self__", None)
+    raw = owner.raw if type(owner) in (io.BufferedReader, io.BufferedRandom) else owner
+    return owner if type(raw) is io.FileIO else None
+
+
+def discard(file: IO[bytes]) -> None:
+    """Close a file that nobody needs any more, where even that may fail: it flushes what the disk has no room for."""
+    try:
+        file.close()
+    except OSError:
+        return
 
 
 def declares(head: AppHead, line: RequestLine) -> bool:

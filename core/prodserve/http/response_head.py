@@ -118,7 +118,8 @@ class HeadWriter:
         if NAME(name) is None or VALUE(value) is None:
             raise AppError(f"control characters or a malformed name in the header {name!r:.100}: {value!r:.100}")
         try:
-            line = f"{name}: {value}\r\n".encode("latin-1")
+            # Joined, not formatted: a subclass of str may format itself as something that was not checked.
+            line = (name + ": " + value + "\r\n").encode("latin-1")
         except UnicodeEncodeError:
             raise AppError(f"a header is not latin-1: {name!r:.100}: {value!r:.100}") from None
         kind = KINDS.get(name.lower(), PLAIN)
