@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ClientGone, HeadTooLarge, Overloaded, ProtocolError, RequestTimeout
 from ..h1.head import Fields, RequestLine
-from ..http.answer import Answer, plain_answer
+from ..http.answer import Answer, plain_answer, without_body
 from ..http.segments import FileSlice, Segment
 from .body import Body
 
@@ -135,7 +135,7 @@ class Connection:
             else:
                 line = self.engine.heads.again(data, fields)  # type: ignore[arg-type]
                 if line is not None:
-                    self.seen = data[data.find(b"\r\n") :]
+                    self.seen = fields.block  # type: ignore[union-attr]
             if line is not None and line.plain:
                 self.dispatch(line, fields)  # type: ignore[arg-type]
                 return
@@ -213,7 +213,7 @@ class Connection:
                 self.send_continue()
             return
         if line.plain and fields.plain:
-            self.seen = data[data.find(b"\r\n") : end + 4]
+            self.seen = fields.block
         self.dispatch(line, fields)
 
     def send_continue(self) -> None:
@@ -275,7 +275,8 @@ class Connection:
             engine.rejected += 1
             if body is not None:
                 body.discard()
-            engine.answers.append((self, engine.overloaded))
+            busy = engine.overloaded
+            engine.answers.append((self, without_body(busy) if line.method == "HEAD" else busy))
 
     def ending(self, dated: bool = False) -> bytes:
         """The end of a response's head, from Date to the blank line, as the connection goes on or not."""
@@ -318,6 +319,7 @@ class Connection:
         self.deadline = NEVER
         self.keep = False
         self.line = None
+        self.started = 0.0
         self.engine.log.debug(f"{self.host or 'unix'}: {status} {error}")
         answer = plain_answer(status)
         self.engine.note(self, "-" if line is None else line.log, status, answer.length)
@@ -500,6 +502,13 @@ class Connection:
             if self.state in (RUNNING, SENDING):
                 self.engine.log.debug(f"{self.host or 'unix'}: closed, the client did not read")
             self.abort()
+
+    def input_ended(self) -> None:
+        """The client will send no more. This is told once, maybe together with its last bytes: if the end itself was
+        not read with them, it is yet to be."""
+        self.more = True
+        if self.state < RUNNING:
+            self.engine.resume(self)
 
     def hangup(self) -> None:
         """The kernel says that the connection is dead."""

@@ -89,13 +89,25 @@ class RequestLine:
 class Fields:
     """The fields of one head, understood. ``environ`` is a template: each request gets a copy."""
 
-    __slots__ = ("chunked", "conditional", "environ", "expect_continue", "keep_alive", "length", "lines", "plain")
+    __slots__ = (
+        "block",
+        "chunked",
+        "conditional",
+        "environ",
+        "expect_continue",
+        "keep_alive",
+        "length",
+        "plain",
+        "single",
+    )
 
-    def __init__(self, environ: dict[str, Any], lines: list[bytes], minor: int, limits: Limits) -> None:
+    def __init__(self, environ: dict[str, Any], block: bytes, single: bool, minor: int, limits: Limits) -> None:
         self.environ = environ
-        self.lines = lines
-        """The head's lines, from the request line to the empty ones behind the last field. Empty where a field is
-        repeated: a line is not the whole value then, and ``again`` has nothing to compare with."""
+        self.block = block
+        """The bytes of the head from the CRLF of its request line to its blank line. In one piece: an idle connection
+        that kept its lines would keep the heap in pieces when it forgets them."""
+        self.single = single
+        """No field is repeated; where one is, a line is not the whole value, and ``again`` can't compare it."""
         host = environ.get("HTTP_HOST")
         if host is None:
             if minor:  # also where the target names it (RFC 9112 §3.2)
@@ -246,10 +258,10 @@ class HeadReader:
             raise HeadTooLarge("too many fields")
         environ = base.copy()
         environ.update(pairs)  # type: ignore[arg-type]  # none is None any more
-        if len(environ) != len(base) + len(pairs) or None in environ:
+        single = len(environ) == len(base) + len(pairs) and None not in environ
+        if not single:
             environ = merge(base, pairs)  # type: ignore[arg-type]
-            lines = []
-        return line, Fields(environ, lines, line.minor, self.limits)
+        return line, Fields(environ, data[len(lines[0]) : end + 4], single, line.minor, self.limits)
 
     def again(self, data: bytes, fields: Fields) -> RequestLine | None:
         """The request line of ``data``, if it is one whole head with the same fields as the last one on its connection,
@@ -261,8 +273,8 @@ class HeadReader:
             return None
         lines = data.split(b"\r\n")
         line = self.lines.get(lines[0])
-        before = fields.lines
-        if line is None or not line.plain or len(lines) != len(before):
+        before = fields.block.split(b"\r\n")
+        if line is None or not line.plain or len(lines) != len(before) or not fields.single:
             return None
         differs = list(map(ne, lines, before))
         differs[0] = False
@@ -282,7 +294,7 @@ class HeadReader:
             changes.append((key, text))
             at += 1
         fields.environ.update(changes)
-        fields.lines = lines
+        fields.block = data[len(lines[0]) :]
         return line
 
     def check_part(self, data: bytes, start: int) -> None:
