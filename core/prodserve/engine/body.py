@@ -47,11 +47,15 @@ class Body:
             for piece in payload:
                 self._keep(piece)
             self.complete = self._chunked.done
+            if self.complete:
+                self._file.flush()  # here, where it may still fail
             return data[used:]
         assert self._expected is not None
         missing = self._expected - self.length
         self._keep(data if len(data) <= missing else data[:missing])
         self.complete = self.length == self._expected
+        if self.complete:
+            self._file.flush()
         return data[missing:]
 
     def _keep(self, piece: bytes) -> None:
@@ -71,4 +75,7 @@ class Body:
 
     def discard(self) -> None:
         """Free what was collected."""
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError:
+            return  # it flushes what there was no room for, but it is closed

@@ -152,6 +152,9 @@ class Connection:
 
     def ended(self) -> None:
         """The client sends no more."""
+        if self.state == IDLE and self.buffer:
+            self.more = True  # requests that came before are yet to have their turn
+            return
         if self.state == BODY and self.line is not None:
             self.engine.note(self, self.line.log, 400)
         self.close()

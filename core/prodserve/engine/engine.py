@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from _socket import socket as raw_socket
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
+from posix import close as close_now  # gevent's os.close waits for the loop to come round
 from typing import Any, Protocol
 
 from ..clock import http_date
@@ -21,7 +23,7 @@ from ..http.answer import Answer, plain_answer
 from ..observe.access_log import AccessLog
 from ..observe.log import Log
 from .body import Body
-from .connection import IDLE, LINGER, NEVER, Connection
+from .connection import CLOSED, IDLE, LINGER, NEVER, Connection
 from .poller import EpollPoller, WatcherPoller
 from .slots import GreenletSlots, Task, ThreadSlots
 
@@ -90,12 +92,20 @@ class Listener:
     def writable(self) -> None:
         """Never happens."""
 
+    def input_ended(self) -> None:
+        """Never happens."""
+
     def hangup(self) -> None:
         """The socket was shut down: nothing more will come."""
         self.engine.poller.remove(self.fd)
 
     def expire(self) -> None:
         """Never happens."""
+
+
+def take(waiting: deque[Connection]) -> list[Connection]:
+    """Those whose turn it is."""
+    return [waiting.popleft() for _ in range(min(RESUMED, len(waiting)))]
 
 
 class Engine:
@@ -121,6 +131,7 @@ class Engine:
         self.loop = loop
         self.poller = poller
         poller.flush = self.flush
+        poller.failed = self.failed
         self.answers: list[tuple[Connection, Answer]] = []
         """Ready answers of this round, sent together at its end."""
         self.slots = slots
@@ -154,7 +165,7 @@ class Engine:
         self.overloaded = plain_answer(503, [("Retry-After", "5")])
         self.tick()
         self._timer = loop.timer(TICK_S, TICK_S)
-        self._timer.start(self.tick)
+        self._timer.start(self._guarded_tick)
 
     # Time
 
@@ -175,6 +186,12 @@ class Engine:
             self.start_accepting()
         if self.access is not None:
             self.access.flush(time.time())
+
+    def _guarded_tick(self) -> None:
+        try:
+            self.tick()
+        except Exception as error:  # a rim: a timer that raises is never called again
+            self.failed(None, error)
 
     def _sweep(self, now: int) -> None:
         """Expire what is over its deadline: 40 ns for each of the others, which is less than any timer costs."""
@@ -248,6 +265,15 @@ class Engine:
         if self.draining and not self.connections and self.on_empty is not None:
             self.on_empty()
 
+    def failed(self, target: Any, error: Exception) -> None:
+        """A fault of ours, at the rim of one event: it is logged, and the connection that it belongs to is cut."""
+        self.log.error("".join(traceback.format_exception(error)))
+        if target.__class__ is Connection:
+            try:
+                target.abort()
+            except Exception as again:  # the rim of the rim: what is broken can't be closed either
+                self.log.error(f"a connection was not closed: {again!r}")
+
     def make_body(self, expected: int | None) -> Body:
         """The collector of one request body."""
         return Body(
@@ -274,7 +300,10 @@ class Engine:
         if self.answers:
             answers, self.answers = self.answers, []
             for connection, answer in answers:
-                connection.answer(answer)
+                try:
+                    connection.answer(answer)
+                except Exception as error:  # a rim: the others of this round have nothing to do with it
+                    self.failed(connection, error)
         self.slots.flush()  # switch
 
     def resume(self, connection: Connection) -> None:
@@ -295,13 +324,16 @@ class Engine:
     def _turn(self) -> None:
         self._scheduled = False
         self.poller.woken_s = time.monotonic()
-        for _ in range(min(RESUMED, len(self._writing))):
-            self._writing.popleft().writable()  # switch
-        for _ in range(min(RESUMED, len(self._resumed))):
-            self._resumed.popleft().resume()  # switch
-        self.flush()  # switch
+        turns = [(connection, connection.writable) for connection in take(self._writing)]
+        turns += [(connection, connection.resume) for connection in take(self._resumed)]
+        for connection, go_on in turns:
+            try:
+                go_on()  # switch
+            except Exception as error:  # a rim: the others of this round have nothing to do with it
+                self.failed(connection, error)
         if self._resumed or self._writing:
             self._schedule()
+        self.flush()  # switch
 
     # Ending
 
@@ -330,6 +362,21 @@ class Engine:
                     running.append(target.line.log)
                 target.abort()
         return running
+
+    def let_go(self) -> None:
+        """In a child process that the app has forked: close our descriptors, without a word to anybody. The child
+        would else serve our clients, and keep their connections open when we close them."""
+        self._timer.stop()
+        table = self.poller.table[:]
+        self.poller.close()
+        self.poller.table = []
+        for listener in self._listeners:
+            close_now(listener.sock.detach())
+        self._listeners.clear()
+        for target in table:
+            if target.__class__ is Connection:
+                target.state = CLOSED
+                close_now(target.fd)
 
     def close(self) -> None:
         """Give back what the engine itself holds. The listening sockets stay open: they belong to the supervisor."""

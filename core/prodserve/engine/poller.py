@@ -25,7 +25,8 @@ EPOLL = (
 BATCH = 64
 """Events taken at once; small, so that the app's own sockets get their turn in the loop (engine.md)."""
 
-READ, WRITE, ERROR, HANGUP = 0x001, 0x004, 0x008, 0x010
+READ, WRITE, ERROR, HANGUP, INPUT_ENDED = 0x001, 0x004, 0x008, 0x010, 0x2000
+DEAD = ERROR | HANGUP
 EXCLUSIVE, EDGE = 1 << 28, 1 << 31
 
 
@@ -38,6 +39,7 @@ class Target(Protocol):
 
     def readable(self) -> None: ...
     def writable(self) -> None: ...
+    def input_ended(self) -> None: ...
     def hangup(self) -> None: ...
     def expire(self) -> None: ...
 
@@ -52,6 +54,8 @@ class Poller:
         turn behind others of the same round."""
         self.flush: Callable[[], None] = lambda: None
         """Called when a round is over: what came in together is begun together."""
+        self.failed: Callable[[Any, Exception], None]
+        """Told of what a target raised. Nothing may get through to gevent: it drops a watcher that has raised."""
 
     def _enter(self, fd: int, target: Target) -> None:
         table = self.table
@@ -73,7 +77,7 @@ class EpollPoller(Poller):
     def add(self, fd: int, target: Target) -> None:
         """Watch a connection, once and for all."""
         self._enter(fd, target)
-        self.epoll.register(fd, READ | WRITE | EDGE)
+        self.epoll.register(fd, READ | WRITE | INPUT_ENDED | EDGE)
 
     def add_listener(self, fd: int, target: Target) -> None:
         """Watch a listening socket that other processes watch too: one of them is woken for a connection."""
@@ -102,13 +106,22 @@ class EpollPoller(Poller):
             target = table[fd]
             if target is None:
                 continue
-            if mask & 1:
-                target.readable()  # switch
-            if target.out is not None and mask & 4:
-                target.writable()  # switch
-            if mask & 24 and table[fd] is target:
-                target.hangup()
-        self.flush()  # switch
+            try:
+                if mask & 1:
+                    target.readable()  # switch
+                if target.out is not None and mask & 4:
+                    target.writable()  # switch
+                if mask & 0x2018 and table[fd] is target:
+                    if mask & DEAD:
+                        target.hangup()
+                    else:
+                        target.input_ended()
+            except Exception as error:  # a rim: the others of this round have nothing to do with it
+                self.failed(target, error)
+        try:
+            self.flush()  # switch
+        except Exception as error:
+            self.failed(None, error)
 
     def close(self) -> None:
         """Stop watching."""
@@ -163,10 +176,13 @@ class WatcherPoller(Poller):
         self.woken_s = monotonic()
         target = self.table[fd]
         if target is not None:
-            target.readable()  # switch
-            if self.table[fd] is target and getattr(target, "more", False):
-                self.readers[fd].stop()
-            self.flush()  # switch
+            try:
+                target.readable()  # switch
+                if self.table[fd] is target and getattr(target, "more", False):
+                    self.readers[fd].stop()
+                self.flush()  # switch
+            except Exception as error:  # a rim
+                self.failed(target, error)
 
     def _writable(self, fd: int) -> None:
         watcher = self.writers.get(fd)
@@ -174,7 +190,10 @@ class WatcherPoller(Poller):
             watcher.stop()
         target = self.table[fd]
         if target is not None and target.out is not None:
-            target.writable()  # switch
+            try:
+                target.writable()  # switch
+            except Exception as error:  # a rim
+                self.failed(target, error)
 
     def close(self) -> None:
         """Stop watching."""

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from gevent import monkey
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..errors import ClientGone
 from ..http.segments import FileSlice, Segment
@@ -88,7 +88,7 @@ class GreenletSlots:
             if not waiting:
                 return
             if idle:
-                idle.pop().switch()  # switch
+                idle.pop().switch(True)  # switch
             elif self._started < self._size:
                 self._started += 1
                 greenlet(self._serve, self._hub).switch()  # switch
@@ -120,7 +120,17 @@ class GreenletSlots:
             if waiting:
                 self._schedule()
             idle.append(me)
-            wait()  # switch
+            called = False
+            while not called:
+                try:
+                    called = wait()  # switch
+                except GreenletExit:  # killed, by an app or at the end of the interpreter
+                    self._started -= 1
+                    if me in idle:
+                        idle.remove(me)
+                    return
+                except BaseException:  # a timer that an earlier request has left running: it concerns nobody any more
+                    continue
 
     respond = staticmethod(Connection.respond)
     """Hand over a whole response. Raises ``ClientGone``."""
@@ -130,7 +140,10 @@ class GreenletSlots:
         connection.transmit(segment, final)
         while not final and connection.backlog > HIGH_WATER_BYTES:
             connection.waiter = getcurrent()
-            self._to_hub()  # switch
+            try:
+                self._to_hub()  # switch
+            finally:
+                connection.waiter = None  # where something else than ``release`` has woken us, such as a time-out
             if connection.state == CLOSED:
                 raise ClientGone
 
@@ -153,7 +166,7 @@ class GreenletSlots:
         del self._idle[:]
         for slot in slots:
             self._waiting.appendleft(hook)
-            slot.switch()  # switch
+            slot.switch(True)  # switch
 
     def stop(self) -> None:
         """End the free slots; the busy ones end with the process."""
@@ -162,7 +175,7 @@ class GreenletSlots:
     def _end_idle(self) -> None:
         while self._idle:
             self._waiting.appendleft(None)
-            self._idle.pop().switch()  # switch
+            self._idle.pop().switch(True)  # switch
 
 
 class ThreadSlots:
@@ -183,6 +196,8 @@ class ThreadSlots:
         self._size = size
         self._queue_size = queue_size
         self._started = 0
+        self._round = 0
+        """Counts the calls of ``housekeep``: a thread that finds it changed runs the idle hook before it waits."""
         self._idle_hook = idle
         self._stop_hook = stop
 
@@ -220,16 +235,23 @@ class ThreadSlots:
             except IndexError:
                 if self._started < self._size:
                     self._started += 1
-                    self._start_thread(self._serve, ())
+                    try:
+                        self._start_thread(self._serve, ())
+                    except RuntimeError:  # the system has no room for one more: the others do it, or the next flush
+                        self._started -= 1
 
     def _serve(self) -> None:
         lock = self._allocate_lock()
         lock.acquire()
         waiting, idle = self._waiting, self._idle
+        round_done = self._round
         while True:
             try:
                 task = waiting.popleft()
             except IndexError:
+                if round_done != self._round:
+                    round_done = self._round
+                    self._idle_hook()
                 idle.append(lock)
                 if waiting:  # something came between the look and the entry: take ourselves off again
                     try:
@@ -306,6 +328,8 @@ class ThreadSlots:
             except ClientGone:
                 if isinstance(segment, FileSlice):
                     segment.close()
+            except Exception as error:  # a rim: gevent never calls a watcher again that has raised
+                connection.engine.failed(connection, error)
             if connection.waiter is not None and connection.backlog <= HIGH_WATER_BYTES:
                 self.release(connection)
 
@@ -317,9 +341,12 @@ class ThreadSlots:
 
     def housekeep(self) -> None:
         """Run the idle hook on every slot that is free."""
+        self._round += 1
         for _ in range(len(self._idle)):
-            self._waiting.append(_Call(self._idle_hook))
-        self.flush()
+            try:
+                self._idle.pop().release()
+            except IndexError:
+                return  # others took them meanwhile, and have what they do when there is nothing to do
 
     def stop(self) -> None:
         """End the free slots; the busy ones end with the process."""

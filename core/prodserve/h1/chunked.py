@@ -25,7 +25,7 @@ SIZE, DATA, DATA_END, TRAILER, DONE = range(5)
 class ChunkedReader:
     """Decodes one body. ``feed`` takes what has arrived and gives back what it could not use yet."""
 
-    __slots__ = ("_check_trailers", "_extensions", "_left", "_state", "_trailers")
+    __slots__ = ("_check_trailers", "_extensions", "_left", "_state", "_trailer_bytes", "_trailers")
 
     def __init__(self, check_trailers: Callable[[Sequence[bytes]], None]) -> None:
         self._check_trailers = check_trailers
@@ -33,6 +33,7 @@ class ChunkedReader:
         self._left = 0
         self._extensions = 0
         self._trailers: list[bytes] = []
+        self._trailer_bytes = 0
 
     @property
     def done(self) -> bool:
@@ -87,7 +88,8 @@ class ChunkedReader:
             self._state = DATA if self._left else TRAILER
         elif line:
             self._trailers.append(line)
-            if sum(map(len, self._trailers)) > TRAILER_BYTES:
+            self._trailer_bytes += len(line) + 2
+            if self._trailer_bytes > TRAILER_BYTES:
                 raise HeadTooLarge("trailers")
         else:
             if self._trailers:

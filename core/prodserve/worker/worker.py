@@ -154,17 +154,18 @@ class Worker:
         self.watchers: list[Any] = []
         for number, action in ((signal.SIGTERM, self.drain), (signal.SIGQUIT, self.quit)):
             watcher = loop.signal(number)
-            watcher.start(action)
+            watcher.start(self.hook(action))
             self.watchers.append(watcher)
         signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN: programs that the app starts would inherit it
         lifeline = loop.io(lifeline_fd, 1)
-        lifeline.start(self.drain)
+        lifeline.start(self.hook(self.drain))
         timer = loop.timer(1.0, 1.0)
-        timer.start(self.tick)
+        timer.start(self.hook(self.tick))
         self.watchers += [lifeline, timer]
         self.lifeline = lifeline
         self.ticks = 0
         self.deadline_s = float("inf")
+        os.register_at_fork(after_in_child=self.let_go)
 
     def find_files(self) -> StaticFiles | None:
         """The files that are answered inside the loop."""
@@ -215,6 +216,14 @@ class Worker:
         self.deadline_s = time.monotonic() + self.config.graceful_timeout
         self.engine.on_empty = self.ended.set
         self.engine.drain(DRAIN_IDLE_S)
+
+    def let_go(self) -> None:
+        """In a child process that the app has forked: nothing of the server goes on there."""
+        watchers, self.watchers = self.watchers, []
+        for watcher in watchers:
+            watcher.stop()
+        if watchers:
+            self.engine.let_go()
 
     def quit(self) -> None:
         """End now."""
