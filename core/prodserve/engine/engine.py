@@ -195,9 +195,9 @@ class Engine:
 
     def _sweep(self, now: int) -> None:
         """Expire what is over its deadline: 40 ns for each of the others, which is less than any timer costs."""
-        forget = self.idle_deadline - FORGET_HEAD_S
+        idle_limit_s = self.idle_limit_s
+        forget = self.idle_deadline - (FORGET_HEAD_S if idle_limit_s is None else min(FORGET_HEAD_S, idle_limit_s))
         forgotten = 0
-        idle_limit = None if self.idle_limit_s is None else self.idle_deadline - self.idle_limit_s
         for target in self.poller.table[:]:
             if target is None:
                 continue
@@ -208,7 +208,7 @@ class Engine:
                 if target.seen is not None:
                     target.seen = target.fields = target.line = None
                     forgotten += 1
-                if idle_limit is not None and deadline <= idle_limit:
+                if idle_limit_s is not None:
                     target.close()
         self.forgotten += forgotten
         if self.forgotten >= TRIM_AFTER and not forgotten:
@@ -346,10 +346,12 @@ class Engine:
         self.stop_accepting()
         self.draining = True
         self.idle_limit_s = idle_s
-        if idle_s <= 0:
-            for target in self.poller.table[:]:
-                if target.__class__ is Connection and target.state in (IDLE, LINGER):
+        for target in self.poller.table[:]:
+            if target.__class__ is Connection and target.state in (IDLE, LINGER):
+                if idle_s <= 0:
                     target.close()
+                else:  # also one that has not sent a byte yet counts as idle from now on
+                    target.deadline = min(target.deadline, self.idle_deadline)
         if not self.connections and self.on_empty is not None:
             self.on_empty()
 
