@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import socket
 import sys
 import tempfile
 import threading
@@ -220,6 +221,13 @@ def hold(environ: dict[str, Any], start: Start, query: Query) -> Body:
     return text(start, b"held\n")
 
 
+def call(environ: dict[str, Any], start: Start, query: Query) -> Body:
+    """Calls the test at ``port``, which so knows that it runs, and answers when the test hangs up."""
+    with socket.create_connection(("127.0.0.1", int(query["port"])), timeout=20) as conn:
+        conn.recv(1)
+    return text(start, b"called\n")
+
+
 def release(environ: dict[str, Any], start: Start, query: Query) -> Body:
     gate(query["name"]).set()
     return text(start, b"released\n")
@@ -228,6 +236,7 @@ def release(environ: dict[str, Any], start: Start, query: Query) -> Body:
 ROUTES: dict[str, Callable[[dict[str, Any], Start, Query], Body]] = {
     "/": hello,
     "/blocks": blocks,
+    "/call": call,
     "/echo": echo,
     "/exc-info": exc_info,
     "/file": file,

@@ -21,6 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from prodserve.config.options import Config
+from prodserve.observe.board import Board
 from prodserve.worker import worker
 
 ADAPTER: Any = SimpleNamespace(
@@ -40,7 +41,8 @@ def main(model: str, poller: str, target: str, port: str, settings: str = "{}") 
     listener.setblocking(False)
     lifeline, _held = os.pipe()
     config = Config(**{"poller": poller, **json.loads(settings)})
-    worker.run(app, ADAPTER, config, model, [(listener.fileno(), "")], lambda *_: None, lambda: None, lifeline)
+    place = Board.create(1).claim(0, 1)
+    worker.run(app, ADAPTER, config, model, [(listener.fileno(), "")], place, lambda: None, lifeline)
 
 
 if __name__ == "__main__":
