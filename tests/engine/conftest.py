@@ -67,13 +67,15 @@ class Worker:
 
 
 @contextmanager
-def working(kind: tuple[str, str], target: str = "tests.apps.wire:app", **settings: object) -> Iterator[Worker]:
-    """Start a worker by itself; ``settings`` are those of ``Config``."""
+def working(
+    kind: tuple[str, str], target: str = "tests.apps.wire:app", pythonpath: Path = ROOT, **settings: object
+) -> Iterator[Worker]:
+    """Start a worker by itself; ``settings`` are those of ``Config``, ``pythonpath`` is where the app may be too."""
     model, poller = kind
     port = free_port()
     command = [sys.executable, "-m", "tests.engine.solo", model, poller, target, str(port)]
     settings = {"slots": SLOTS, "log_level": "debug", "access_logfile": "none", **settings}
-    with running([*command, json.dumps(settings)], port, cwd=ROOT) as server:
+    with running([*command, json.dumps(settings)], port, cwd=ROOT, env={"PYTHONPATH": str(pythonpath)}) as server:
         yield Worker(server, model, poller)
 
 
