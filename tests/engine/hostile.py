@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
 import sys
 import threading
 import time
@@ -93,7 +94,7 @@ def blocks(number: int, size: int) -> Iterator[bytes]:
 
 def exit_in(error: BaseException) -> Iterator[bytes]:
     yield b"first"
-    raise error
+    raise type(error)(*error.args)
 
 
 def app(environ: Environ, start_response: StartResponse) -> Iterable[Any]:
@@ -155,7 +156,9 @@ def answered(*headers: tuple[str, str], status: str = "200 OK", body: Any = (b"o
 
 def raising(error: BaseException) -> Callable[..., Iterable[bytes]]:
     def act(environ: Environ, start: StartResponse) -> Iterable[bytes]:
-        raise error
+        raise type(error)(
+            *error.args
+        )  # a new one: an exception that is raised again gets a longer and longer traceback
 
     return act
 
@@ -209,7 +212,7 @@ def times_out_while_it_is_read(environ: Environ, start: StartResponse) -> Iterab
 def unzipped(environ: Environ, start: StartResponse) -> Iterable[bytes]:
     import tempfile
 
-    packed = tempfile.TemporaryFile()
+    packed = tempfile.TemporaryFile()  # noqa: SIM115  # the server closes it
     packed.write(GZIPPED)
     packed.seek(0)
     start("200 OK", [("Content-Type", "text/plain")])
@@ -251,6 +254,37 @@ def keeps(environ: Environ, start: StartResponse) -> Iterable[bytes]:
 
 
 KEPT: list[Environ] = []
+HOARD: list[int] = []
+
+
+def hoards(environ: Environ, start: StartResponse, number: str) -> Iterable[bytes]:
+    """Takes that many descriptors; 0 gives them back."""
+    for _ in range(int(number)):
+        HOARD.append(os.open(os.devnull, os.O_RDONLY))
+    while number == "0" and HOARD:
+        os.close(HOARD.pop())
+    return hello(environ, start)
+
+
+def is_killed_later(environ: Environ, start: StartResponse) -> Iterable[bytes]:
+    import gevent
+
+    gevent.get_hub().loop.timer(0.2).start(getcurrent().throw)
+    return hello(environ, start)
+
+
+def forks_and_terminates(environ: Environ, start: StartResponse) -> Iterable[bytes]:
+    """As ``multiprocessing.Process.terminate``."""
+    pid = os.fork()
+    if not pid:
+        time.sleep(10)
+        os._exit(0)
+    time.sleep(0.2)
+    os.kill(pid, signal.SIGTERM)
+    _, status = os.waitpid(pid, 0)
+    start("200 OK", [])
+    return [str(os.waitstatus_to_exitcode(status)).encode()]
+
 
 ACTS: dict[str, Callable[..., Iterable[Any]]] = {
     "show": show,
@@ -312,4 +346,7 @@ ACTS: dict[str, Callable[..., Iterable[Any]]] = {
     "fork": forks,
     "closes": closes_everything,
     "keeps": keeps,
+    "hoard": hoards,
+    "killed": is_killed_later,
+    "terminate": forks_and_terminates,
 }

@@ -156,3 +156,7 @@ def test_a_descriptor_that_a_child_of_the_app_keeps_does_not_harm_later_connecti
                 second.sendall(request("/sleep/0.1"))
                 assert statuses(second.recv(65536)) == [200]
     time.sleep(2)  # until the child, which holds a copy of everything, is gone
+
+
+def test_a_child_that_the_app_forks_can_be_terminated(server: Server) -> None:
+    assert get(server, "/terminate") == b"-15"

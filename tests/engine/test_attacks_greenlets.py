@@ -26,7 +26,7 @@ def nothing_is_left(server: Server) -> Iterator[None]:
     assert_well(server, pid, before)
 
 
-@pytest.mark.parametrize("path", ["timer", "wakes"])
+@pytest.mark.parametrize("path", ["timer", "wakes", "killed"])
 def test_a_timer_that_a_request_leaves_behind_does_not_end_or_confuse_its_slot(server: Server, path: str) -> None:
     for _ in range(4):
         assert get(server, f"/{path}") == b"hello"

@@ -93,6 +93,8 @@ def _unix(text: str) -> Bind:
     path = text.removeprefix("unix:")
     if path.startswith("//"):
         path = path[2:]
+    if path.startswith("//"):  # names the same file; behind "unix:" it would read as the beginning of a URL
+        path = "/" + path.lstrip("/")
     if not path or path.endswith("/"):
         raise ValueError(f"{text!r} names no socket file, as 'unix:/run/app.sock' does")
     return Bind("unix", path=path)

@@ -309,7 +309,7 @@ class HeadReader:
         if eol < 0:
             if len(data) > self.limits.line_bytes + 1:  # the last byte may be the CR
                 raise TargetTooLong("request line")
-        elif data.find(b"\r\n", start) >= 0:  # a line was completed: judge the whole lines
+        elif data.find(b"\r\n", max(0, start - 1)) >= 0:  # a line was completed: judge the whole lines
             first, *block = data[: data.rfind(b"\r\n")].split(b"\r\n")
             line = self.lines.get(first)
             pairs = list(map(self.pairs.get, block))
