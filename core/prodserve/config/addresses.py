@@ -82,15 +82,16 @@ def parse_bind(value: object) -> Bind:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not an address, such as '127.0.0.1:8000'")
     text = value.strip()
-    if text.startswith("unix:"):
+    scheme = text.partition(":")[0].lower()  # in capitals they would be names of hosts that are written as these
+    if scheme == "unix" and ":" in text:
         return _unix(text)
-    if text.startswith("fd:"):
+    if scheme == "fd" and ":" in text:
         return _descriptor(text)
     return _tcp(text)
 
 
 def _unix(text: str) -> Bind:
-    path = text.removeprefix("unix:")
+    path = text.partition(":")[2]
     if path.startswith("//"):
         path = path[2:]
     if path.startswith("//"):  # names the same file; behind "unix:" it would read as the beginning of a URL
@@ -101,7 +102,7 @@ def _unix(text: str) -> Bind:
 
 
 def _descriptor(text: str) -> Bind:
-    number = text.removeprefix("fd:").removeprefix("//")
+    number = text.partition(":")[2].removeprefix("//")
     if not (number.isascii() and number.isdigit()):
         raise ValueError(f"{text!r} names no descriptor, as 'fd://3' does")
     return Bind("fd", fd=int(number))
