@@ -71,3 +71,23 @@ def test_a_title_is_cut_to_the_room_there_is():
 def test_a_memory_file_is_had_where_the_system_has_none(monkeypatch):
     monkeypatch.delattr(os, "memfd_create")
     assert read_json(write_json("test", [1])) == [1]
+
+
+def test_siblings_see_who_holds_the_fewest_connections(board):
+    first, second = board.claim(0, generation=1), board.claim(1, generation=1)
+    first.hold(9)
+    second.hold(4)
+    assert first.fewest() == second.fewest() == 4
+
+
+def test_workers_of_another_generation_and_dead_ones_do_not_count(board):
+    mine, dead = board.claim(0, generation=2), board.claim(1, generation=2)
+    board.claim(2, generation=1).hold(0)
+    mine.hold(9)
+    dead.hold(3)
+    board.vacate(1)
+    assert mine.fewest() == 9
+
+
+def test_a_place_counts_its_own_connections_from_the_beginning(board):
+    assert board.claim(3, generation=5).fewest() == 0

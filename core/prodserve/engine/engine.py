@@ -27,8 +27,14 @@ from .connection import CLOSED, IDLE, LINGER, NEVER, Connection
 from .poller import EpollPoller, WatcherPoller
 from .slots import GreenletSlots, Task, ThreadSlots
 
-ACCEPTS = 16
-"""Connections accepted at once; few, so that the siblings get their share (hazards.md 8.8)."""
+UNEVEN = 2
+"""Connections that a worker may hold more than the sibling with the fewest, beside an eighth of that one's."""
+YIELD_S = 0.002
+YIELDS = 5
+"""How long, and how often in a row, a worker that holds more leaves a connection to the others. Bounded: the sibling
+may be busy with a view, or dead."""
+LAST_ACCEPTS = 1024
+"""Connections that a worker takes from the backlog when it begins to drain."""
 RESUMED = 64
 FORGET_HEAD_S = 3
 """A connection that has been idle for so long forgets its last head."""
@@ -56,6 +62,13 @@ class Files(Protocol):
     def answer(self, method: str, target: bytes, fields: Mapping[str, str], now_s: int) -> Answer | None: ...
 
 
+class Place(Protocol):
+    """How this worker and its siblings see one another (``observe.board``)."""
+
+    def hold(self, connections: int) -> None: ...
+    def fewest(self) -> int: ...
+
+
 class Listener:
     """A listening socket, seen by the poller."""
 
@@ -70,9 +83,19 @@ class Listener:
         self.sock: Any = raw_socket(fileno=fd)
 
     def readable(self) -> None:
-        """Accept a few connections."""
+        """Accept one connection, unless a sibling holds far fewer: then leave it the time to come for it."""
         engine = self.engine
-        for _ in range(ACCEPTS):
+        fewest = engine.place.fewest()
+        if engine.connections > fewest + UNEVEN + (fewest >> 3) and engine.yielded < YIELDS:
+            engine.yield_accepting()
+        else:
+            engine.yielded = 0
+            self.accept(1)
+
+    def accept(self, most: int) -> None:
+        """Accept up to ``most`` connections."""
+        engine = self.engine
+        for _ in range(most):
             if engine.connections >= engine.connection_limit:
                 engine.pause_accepting()
                 return
@@ -127,6 +150,7 @@ class Engine:
         log: Log,
         access: AccessLog | None,
         trim: Callable[[], None],
+        place: Place,
     ) -> None:
         self.loop = loop
         self.poller = poller
@@ -145,6 +169,9 @@ class Engine:
         self.log = log
         self.access = access
         self.trim = trim
+        self.place = place
+        self.yielded = 0
+        self._yielding = loop.timer(YIELD_S)
         self.forgotten = 0
         self.heads = HeadReader(limits)
         self.low_water_bytes = 65536
@@ -237,6 +264,16 @@ class Engine:
                 if self.poller.table[listener.fd] is not None:
                     self.poller.remove(listener.fd)
 
+    def yield_accepting(self) -> None:
+        """Look away from the listening sockets for a moment."""
+        self.stop_accepting()
+        self.yielded += 1
+        self._yielding.start(self._accept_again)
+
+    def _accept_again(self) -> None:
+        if not self.draining and not self.paused:
+            self.start_accepting()
+
     def pause_accepting(self) -> None:
         """Stop until the next tick finds room."""
         self.stop_accepting()
@@ -250,6 +287,7 @@ class Engine:
         else:
             host, port = "", 0
         self.connections += 1
+        self.place.hold(self.connections)
         self.poller.add(fd, Connection(self, fd, host, port, base))
 
     def _remember_host(self, host: str) -> str:
@@ -262,6 +300,7 @@ class Engine:
     def closed(self, connection: Connection) -> None:
         """A connection is gone."""
         self.connections -= 1
+        self.place.hold(self.connections)
         if self.draining and not self.connections and self.on_empty is not None:
             self.on_empty()
 
@@ -340,9 +379,9 @@ class Engine:
     def drain(self, idle_s: float) -> None:
         """Take no more connections, answer what comes on the old ones with ``Connection: close``, and close those
         that have been idle for ``idle_s`` seconds. ``on_empty`` is called when none is left."""
-        if self.accepting:
+        if not self.paused:
             for listener in self._listeners:
-                listener.readable()  # what is in the backlog was promised an answer
+                listener.accept(LAST_ACCEPTS)  # what is in the backlog was promised an answer
         self.stop_accepting()
         self.draining = True
         self.idle_limit_s = idle_s
@@ -382,8 +421,9 @@ class Engine:
 
     def close(self) -> None:
         """Give back what the engine itself holds. The listening sockets stay open: they belong to the supervisor."""
-        self._timer.stop()
-        self._timer.close()
+        for timer in (self._timer, self._yielding):
+            timer.stop()
+            timer.close()
         self.stop_accepting()
         for listener in self._listeners:
             listener.sock.detach()

@@ -3,6 +3,9 @@
 One record of fixed size a slot, written by one worker and read by the supervisor, without a lock: a worker that is
 killed while it writes must not stop anybody. Each record ends in its checksum; a reader that meets a writer half-way
 sees that it doesn't fit, and returns what it saw last.
+
+Beside the records every worker has a cell in which it shows at once how many connections it holds, so that its
+siblings see who has the fewest (``Place.fewest``) and leave the next connection to it.
 """
 
 from __future__ import annotations
@@ -21,6 +24,10 @@ _FIELDS = struct.Struct("<qqdqqqq")
 _SUM = struct.Struct("<q")
 _STRIDE = _FIELDS.size + _SUM.size  # 64, one cache line a record: two workers never write to the same one
 _LOOKS = 3
+_CELL = 8
+_NOBODY = 0
+_COUNTED = 1 << 32
+"""A cell is the generation times this, plus one, plus the connections: one machine word, written at once."""
 
 
 class Row(NamedTuple):
@@ -42,9 +49,16 @@ _NOTHING = Row(0, 0, 0.0, 0, 0, 0, 0)
 
 
 class Beat(Protocol):
-    """Shows one worker's state on the board."""
+    """One worker's place on the board."""
 
-    def __call__(self, requests: int = 0, connections: int = 0, busy: int = 0, waiting: int = 0) -> None: ...
+    def __call__(self, requests: int = 0, connections: int = 0, busy: int = 0, waiting: int = 0) -> None:
+        """Show that the worker is alive, and what it does."""
+
+    def hold(self, connections: int) -> None:
+        """Show at once how many connections the worker holds."""
+
+    def fewest(self) -> int:
+        """The smallest number of connections that a worker of the same generation holds, this one among them."""
 
 
 class Board:
@@ -54,14 +68,15 @@ class Board:
         self.fd = fd
         self.slots = slots
         self._now = now
-        self._memory = mmap.mmap(fd, slots * _STRIDE)
+        self._memory = mmap.mmap(fd, slots * (_STRIDE + _CELL))
+        self.cells = memoryview(self._memory)[slots * _STRIDE :].cast("q")
         self._seen = [_NOTHING] * slots
 
     @classmethod
     def create(cls, slots: int) -> Board:
         """A new board; its descriptor closes on exec until its owner says otherwise."""
         fd = create("prodserve-board")
-        os.ftruncate(fd, slots * _STRIDE)
+        os.ftruncate(fd, slots * (_STRIDE + _CELL))
         return cls(fd, slots)
 
     @classmethod
@@ -71,14 +86,16 @@ class Board:
 
     def claim(self, slot: int, generation: int) -> Beat:
         """What this process calls once a second while it is the worker of ``slot``."""
-        pid = os.getpid()
-        start, end = slot * _STRIDE, (slot + 1) * _STRIDE
+        return Place(self, slot, generation)
 
-        def beat(requests: int = 0, connections: int = 0, busy: int = 0, waiting: int = 0) -> None:
-            fields = _FIELDS.pack(pid, generation, self._now(), requests, connections, busy, waiting)
-            self._memory[start:end] = fields + _SUM.pack(crc32(fields))
+    def write(self, slot: int, generation: int, *state: int) -> None:
+        """Write the record of ``slot``, of which this process is the worker."""
+        fields = _FIELDS.pack(os.getpid(), generation, self._now(), *state)
+        self._memory[slot * _STRIDE : (slot + 1) * _STRIDE] = fields + _SUM.pack(crc32(fields))
 
-        return beat
+    def vacate(self, slot: int) -> None:
+        """The worker of ``slot`` has ended: it holds no connections that others could wait for it to catch up with."""
+        self.cells[slot] = _NOBODY
 
     def read(self, slot: int) -> Row:
         """The record of ``slot``, always one that was written as a whole."""
@@ -92,5 +109,32 @@ class Board:
 
     def close(self) -> None:
         """Unmap the memory and close the descriptor."""
+        self.cells.release()
         self._memory.close()
         os.close(self.fd)
+
+
+class Place:
+    """The place of one worker (``Beat``)."""
+
+    def __init__(self, board: Board, slot: int, generation: int) -> None:
+        self._board = board
+        self._slot = slot
+        self._generation = generation
+        self._base = generation * _COUNTED + 1
+        self.hold(0)
+
+    def __call__(self, requests: int = 0, connections: int = 0, busy: int = 0, waiting: int = 0) -> None:
+        self._board.write(self._slot, self._generation, requests, connections, busy, waiting)
+
+    def hold(self, connections: int) -> None:
+        """Show at once how many connections the worker holds."""
+        self._board.cells[self._slot] = self._base + connections
+
+    def fewest(self) -> int:
+        """The smallest number of connections that a worker of the same generation holds, this one among them."""
+        base = self._base
+        return (
+            min([cell for cell in self._board.cells.tolist() if base <= cell < base + _COUNTED - 1], default=base)
+            - base
+        )

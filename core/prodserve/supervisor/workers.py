@@ -61,6 +61,7 @@ class WorkerLives:
         short = self._now() - worker.born_s < lifecycle.SHORT_LIFE_S
         worker.failures = worker.failures + 1 if short else 0
         worker.pid = 0
+        self._board.vacate(worker.row)
         self.step(generation, worker, WorkerEvent.DIED)
         return how
 

@@ -145,6 +145,7 @@ class Worker:
             log=self.log,
             access=access,
             trim=heap.trim,
+            place=beat,
         )
         for fd, _url in listeners:
             host, port = server_address(fd)
