@@ -350,6 +350,7 @@ class ThreadSlots:
 
     def stop(self) -> None:
         """End the free slots; the busy ones end with the process."""
+        self._size = 0  # no new thread for the mark that each one passes on
         self._waiting.append(None)
         self.flush()
 

@@ -1,0 +1,128 @@
+"""What can't be provoked from outside: faults of our own in the loop, and a system that gives no thread."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gevent
+import pytest
+from prodserve.engine.poller import EpollPoller, WatcherPoller
+from prodserve.engine.slots import ThreadSlots
+
+
+class Target:
+    """Counts what it is told; may be faulty."""
+
+    out = None
+    deadline = float("inf")
+
+    def __init__(self, sock: socket.socket, fault: Exception | None) -> None:
+        self.sock = sock
+        self.fault = fault
+        self.read = b""
+
+    def readable(self) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.read += self.sock.recv(1000)
+
+    def writable(self) -> None: ...
+    def input_ended(self) -> None: ...
+    def hangup(self) -> None: ...
+    def expire(self) -> None: ...
+
+
+@pytest.mark.parametrize("make", [EpollPoller, WatcherPoller])
+def test_a_fault_in_one_connection_is_told_and_the_others_are_still_heard(make: Callable[[Any], Any]) -> None:
+    poller = make(gevent.get_hub().loop)
+    told: list[tuple[Any, Exception]] = []
+    poller.failed = lambda target, error: (told.append((target, error)), setattr(target, "fault", None))
+    pairs = [socket.socketpair() for _ in range(4)]
+    targets = []
+    for i, (ours, _) in enumerate(pairs):
+        ours.setblocking(False)
+        targets.append(Target(ours, ValueError("ours") if i % 2 else None))
+        poller.add(ours.fileno(), targets[i])
+    for text in (b"first", b"second"):
+        for _, theirs in pairs:
+            theirs.sendall(text)
+        gevent.sleep(0.05)  # lets the loop turn
+    assert [target.read for target in targets][::2] == [b"firstsecond"] * 2
+    assert all(target.read.endswith(b"second") for target in targets)
+    assert {target for target, _ in told} == set(targets[1::2])
+    poller.close()
+    for pair in pairs:
+        for sock in pair:
+            sock.close()
+
+
+class Job:
+    """A task that waits until it is allowed to end."""
+
+    def __init__(self, gate: threading.Event) -> None:
+        self.gate = gate
+
+    def run(self) -> None:
+        self.gate.wait(5)
+
+
+def turn_until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 5
+    while not true():
+        assert time.monotonic() < deadline
+        gevent.sleep(0.01)
+
+
+@pytest.fixture
+def visited() -> list[int]:
+    """The threads that have run the idle hook."""
+    return []
+
+
+@pytest.fixture
+def slots(visited: list[int]) -> Iterator[ThreadSlots]:
+    made = ThreadSlots(gevent.get_hub(), 4, 100, lambda: visited.append(threading.get_ident()), lambda: None)
+    yield made
+    made.stop()
+    turn_until(lambda: not made.alive)
+    gevent.sleep(0.05)  # lets the loop turn
+    assert not made.alive, "threads are started although it has stopped"
+
+
+def test_every_idle_thread_runs_the_idle_hook_once_not_the_quickest_one_for_all(
+    slots: ThreadSlots, visited: list[int]
+) -> None:
+    gate = threading.Event()
+    for _ in range(4):
+        assert slots.submit(Job(gate))
+    slots.flush()
+    turn_until(lambda: slots.alive == 4 and slots.busy == 4 and not slots.waiting)
+    gate.set()
+    turn_until(lambda: not slots.busy)
+    visited.clear()
+    for rounds in (1, 2, 3):
+        slots.housekeep()
+        turn_until(lambda rounds=rounds: len(visited) == 4 * rounds and not slots.busy)
+        assert len(set(visited[-4:])) == 4
+
+
+def test_a_system_that_gives_no_thread_delays_requests_but_loses_no_slot(slots: ThreadSlots) -> None:
+    start = slots._start_thread
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    gate = threading.Event()
+    slots._start_thread = refuse
+    for _ in range(10):
+        assert slots.submit(Job(gate))
+        slots.flush()
+    assert (slots.alive, slots.waiting) == (0, 10)
+    slots._start_thread = start
+    gate.set()
+    slots.flush()
+    turn_until(lambda: slots.alive and not slots.busy and not slots.waiting)
