@@ -408,6 +408,7 @@ class Engine:
         """In a child process that the app has forked: close our descriptors, without a word to anybody. The child
         would else serve our clients, and keep their connections open when we close them."""
         self._timer.stop()
+        self._yielding.stop()
         table = self.poller.table[:]
         self.poller.close()
         self.poller.table = []
