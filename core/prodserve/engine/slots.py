@@ -10,7 +10,6 @@ real concurrency of three, not as many as there are slots (hazards.md 2.2).
 
 from __future__ import annotations
 
-import _thread
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -35,21 +34,15 @@ class Task(Protocol):
     def run(self) -> None: ...
 
 
-class GreenletSlots:
-    """Slots that are greenlets: the hub switches straight into one and gets control back when the app first waits."""
+class Slots:
+    """What both models have: a number of slots, and a bounded queue before them."""
 
-    def __init__(
-        self, hub: Any, size: int, queue_size: int, idle: Callable[[], None], stop: Callable[[], None]
-    ) -> None:
-        self._hub = hub
-        self._loop = hub.loop
-        self._to_hub = partial(greenlet.switch, hub)
-        self._idle: list[greenlet] = []
+    def __init__(self, size: int, queue_size: int, idle: Callable[[], None], stop: Callable[[], None]) -> None:
+        self._idle: list[Any] = []
         self._waiting: deque[Task | None] = deque()
         self._size = size
         self._queue_size = queue_size
         self._started = 0
-        self._scheduled = False
         self._idle_hook = idle
         self._stop_hook = stop
 
@@ -78,6 +71,19 @@ class GreenletSlots:
             return False
         waiting.append(task)
         return True
+
+
+class GreenletSlots(Slots):
+    """Slots that are greenlets: the hub switches straight into one and gets control back when the app first waits."""
+
+    def __init__(
+        self, hub: Any, size: int, queue_size: int, idle: Callable[[], None], stop: Callable[[], None]
+    ) -> None:
+        super().__init__(size, queue_size, idle, stop)
+        self._hub = hub
+        self._loop = hub.loop
+        self._to_hub = partial(greenlet.switch, hub)
+        self._scheduled = False
 
     def flush(self) -> None:
         """Begin what was submitted, each task on a slot of its own only where the one before has to wait.
@@ -178,54 +184,22 @@ class GreenletSlots:
             self._idle.pop().switch(True)  # switch
 
 
-class ThreadSlots:
+class ThreadSlots(Slots):
     """Slots that are native threads. Requests of one wake-up of the loop wait in one queue and wake one thread, which
     wakes the next if there is more; finished parts wake the loop once, however many there are."""
 
     def __init__(
         self, hub: Any, size: int, queue_size: int, idle: Callable[[], None], stop: Callable[[], None]
     ) -> None:
+        super().__init__(size, queue_size, idle, stop)
         self._start_thread = monkey.get_original("_thread", "start_new_thread")
         self._allocate_lock = monkey.get_original("_thread", "allocate_lock")
-        self._idle: list[_thread.LockType] = []
-        self._waiting: deque[Task | None] = deque()
         self._done: deque[tuple[Connection, Segment | None, bool]] = deque()
         self._signalled = False
         self._signal = hub.loop.async_()
         self._signal.start(self._collect)
-        self._size = size
-        self._queue_size = queue_size
-        self._started = 0
         self._round = 0
         """Counts the calls of ``housekeep``: a thread that finds it changed runs the idle hook before it waits."""
-        self._idle_hook = idle
-        self._stop_hook = stop
-
-    @property
-    def busy(self) -> int:
-        """Requests running."""
-        return self._started - len(self._idle)
-
-    @property
-    def alive(self) -> int:
-        """Slots that exist, busy or free."""
-        return self._started
-
-    @property
-    def waiting(self) -> int:
-        """Requests waiting for a slot."""
-        return len(self._waiting)
-
-    def submit(self, task: Task) -> bool:
-        """Have a task run at the next ``flush``, or when a slot is free; False: all are busy and the queue is full."""
-        waiting = self._waiting
-        if (
-            len(waiting) >= self._queue_size
-            and len(waiting) - len(self._idle) - self._size + self._started >= self._queue_size
-        ):
-            return False
-        waiting.append(task)
-        return True
 
     def flush(self) -> None:
         """Wake the thread that was used last for what was submitted; start one where all are busy."""
