@@ -125,6 +125,25 @@ def test_a_client_that_has_no_more_to_say_while_the_app_works_gets_its_answer(wo
         assert client.at_end()
 
 
+@pytest.mark.parametrize(
+    "more", [b"", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n" + b"x" * 150_000]
+)
+def test_the_end_of_what_a_client_says_is_seen_behind_all_that_came_while_the_app_worked(
+    worker: Worker, more: bytes
+) -> None:
+    name = named(worker, f"behind{len(more)}")
+    hold = request(f"/hold?name={name}")
+    with worker.connect() as client:
+        client.send(hold)
+        wait_until(lambda: "/hold" in worker.state()["running"], 5)
+        client.send(hold + more)  # the same head again is read by a shorter way
+        client.socket.shutdown(socket.SHUT_WR)
+        with worker.connect() as other:
+            other.ask(f"/release?name={name}")
+        assert [client.reply().body, client.reply().body] == [b"held\n"] * 2
+        assert client.at_end()
+
+
 def test_half_a_request_is_no_request(worker: Worker) -> None:
     for part in (b"GET / HTTP/1.1\r\nHost: x\r\n", request("/", "Content-Length: 5", method="POST") + b"hel"):
         with worker.connect() as client:

@@ -67,6 +67,7 @@ class Connection:
         "final",
         "host",
         "keep",
+        "last",
         "line",
         "more",
         "out",
@@ -93,6 +94,8 @@ class Connection:
         self.scanned = 0
         self.more = False
         """There may be unread bytes in the kernel, and no event will tell."""
+        self.last = False
+        """The end of the client's input is among them: it is read on until it comes."""
         self.line: RequestLine | None = None
         self.fields: Fields | None = None
         self.seen: bytes | None = None
@@ -164,9 +167,11 @@ class Connection:
         if self.buffer and self.state < LINGER:
             self.proceed()  # switch
         if self.more and self.state < RUNNING:
-            self.more = False
+            self.more = self.last
             self.engine.poller.rearm(self.fd)
             self.readable()  # switch
+            if self.last and self.state < RUNNING:
+                self.engine.resume(self)
 
     def proceed(self) -> None:
         """Take the next step with the bytes in the buffer."""
@@ -509,7 +514,7 @@ class Connection:
     def input_ended(self) -> None:
         """The client will send no more. This is told once, maybe together with its last bytes: if the end itself was
         not read with them, it is yet to be."""
-        self.more = True
+        self.more = self.last = True
         if self.state < RUNNING:
             self.engine.resume(self)
 
