@@ -94,9 +94,7 @@ def test_exactly_the_names_in_the_manifest_are_immutable(site: Path, settings: S
 def test_a_storage_with_its_own_folder_and_url_decides(site: Path, settings: Settings) -> None:
     collect(site)
     settings.STORAGES = storages(PLAIN, location=str(site / "collected"), base_url="/files/")
-    settings.STATIC_ROOT = (
-        None  # second: at this one Django 4.2 forgets the storage it has made, at the other it does not
-    )
+    settings.STATIC_ROOT = None  # second: at this one Django 4.2 forgets the storage that it has made
     (root,) = static_roots()
     assert (root.url_prefix, root.directory) == ("/files/", str(site / "collected"))
 
