@@ -25,7 +25,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ClientGone, HeadTooLarge, Overloaded, ProtocolError, RequestTimeout
-from ..h1.head import Fields, RequestLine
+from ..h1.head import REMEMBERED_HEAD_BYTES, Fields, RequestLine
 from ..http.answer import Answer, plain_answer, without_body
 from ..http.segments import FileSlice, Segment
 from .body import Body
@@ -220,7 +220,7 @@ class Connection:
             if fields.expect_continue and self.state == BODY and not self.body.length and not self.buffer:
                 self.send_continue()
             return
-        if line.plain and fields.plain:
+        if line.plain and fields.plain and end <= REMEMBERED_HEAD_BYTES:
             self.seen = fields.block
         self.dispatch(line, fields)
 

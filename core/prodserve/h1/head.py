@@ -35,6 +35,8 @@ from ..errors import (
 
 REMEMBERED_LINES = 2048
 REMEMBERED_LENGTH_BYTES = 320
+REMEMBERED_HEAD_BYTES = 32768
+"""A longer head is read anew each time. Less than one read of the connection, which so never ends just behind it."""
 
 REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/([0-9])\.([0-9])").fullmatch
 LOOKS_LIKE_REQUEST = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/[0-9.]*").fullmatch
@@ -269,7 +271,7 @@ class HeadReader:
 
         ``fields`` then has the new values. None: it has to be read as a new head."""
         end = data.find(b"\r\n\r\n")
-        if end != len(data) - 4 or end > self.limits.head_bytes:
+        if end != len(data) - 4 or end > self.limits.head_bytes or end > REMEMBERED_HEAD_BYTES:
             return None
         lines = data.split(b"\r\n")
         line = self.lines.get(lines[0])
