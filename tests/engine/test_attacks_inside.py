@@ -6,12 +6,16 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gevent
 import pytest
+from prodserve.engine.engine import Engine, Timeouts
 from prodserve.engine.poller import EpollPoller, WatcherPoller
-from prodserve.engine.slots import ThreadSlots
+from prodserve.engine.slots import GreenletSlots, ThreadSlots
+from prodserve.h1.head import Limits
+from prodserve.observe.log import Log
 
 
 class Target:
@@ -50,9 +54,10 @@ def test_a_fault_in_one_connection_is_told_and_the_others_are_still_heard(make: 
     for text in (b"first", b"second"):
         for _, theirs in pairs:
             theirs.sendall(text)
-        gevent.sleep(0.05)  # lets the loop turn
+        turn_until(lambda text=text: all(target.read.endswith(text) for target in targets[::2]))
+        turn_until(lambda: len(told) >= 2)
+    turn_until(lambda: all(target.read.endswith(b"second") for target in targets))
     assert [target.read for target in targets][::2] == [b"firstsecond"] * 2
-    assert all(target.read.endswith(b"second") for target in targets)
     assert {target for target, _ in told} == set(targets[1::2])
     poller.close()
     for pair in pairs:
@@ -126,3 +131,48 @@ def test_a_system_that_gives_no_thread_delays_requests_but_loses_no_slot(slots: 
     gate.set()
     slots.flush()
     turn_until(lambda: slots.alive and not slots.busy and not slots.waiting)
+
+
+class FaultyPlace:
+    """A place on the board that can't be read."""
+
+    def hold(self, connections: int) -> None: ...
+
+    def fewest(self) -> int:
+        raise ValueError("torn")
+
+
+@pytest.mark.parametrize("make", [EpollPoller, WatcherPoller])
+def test_a_fault_while_accepting_is_told_once_a_second_not_in_a_busy_loop(
+    make: Callable[[Any], Any], tmp_path: Path
+) -> None:
+    hub = gevent.get_hub()
+    with (
+        (tmp_path / "log").open("wb") as log,
+        socket.create_server(("127.0.0.1", 0)) as listening,
+    ):
+        listening.setblocking(False)
+        engine = Engine(
+            loop=hub.loop,
+            poller=make(hub.loop),
+            slots=GreenletSlots(hub, 1, 1, lambda: None, lambda: None),
+            task=lambda *_: None,  # type: ignore[arg-type,return-value]
+            files=None,
+            limits=Limits(),
+            timeouts=Timeouts(),
+            connection_limit=10,
+            body_memory_bytes=1000,
+            temp_dir=None,
+            log=Log(log.fileno()),
+            access=None,
+            trim=lambda: None,
+            place=FaultyPlace(),
+        )
+        engine.listen(listening.fileno(), {})
+        engine.start_accepting()
+        with socket.create_connection(listening.getsockname()):
+            turn_until(lambda: engine.paused)
+            for _ in range(100):
+                gevent.sleep(0)
+            assert (tmp_path / "log").read_text().count("ValueError: torn") == 1
+        engine.close()

@@ -305,8 +305,12 @@ class Engine:
             self.on_empty()
 
     def failed(self, target: Any, error: Exception) -> None:
-        """A fault of ours, at the rim of one event: it is logged, and the connection that it belongs to is cut."""
+        """A fault of ours, at the rim of one event: it is logged, and the connection that it belongs to is cut.
+
+        A listening socket is left alone until the next tick: its event would come again at once, without end."""
         self.log.error("".join(traceback.format_exception(error)))
+        if target.__class__ is Listener:
+            self.pause_accepting()
         if target.__class__ is Connection:
             try:
                 target.abort()
