@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import django
 import pytest
 from pytest_django import Settings
 
@@ -91,10 +92,11 @@ def test_exactly_the_names_in_the_manifest_are_immutable(site: Path, settings: S
     assert root.immutable == {"site.abc.css", "b.123.txt"}
 
 
+@pytest.mark.skipif(django.VERSION < (5, 1), reason="Django 4.2 loses the OPTIONS of a storage that a test sets")
 def test_a_storage_with_its_own_folder_and_url_decides(site: Path, settings: Settings) -> None:
     collect(site)
+    settings.STATIC_ROOT = None
     settings.STORAGES = storages(PLAIN, location=str(site / "collected"), base_url="/files/")
-    settings.STATIC_ROOT = None  # second: at this one Django 4.2 forgets the storage that it has made
     (root,) = static_roots()
     assert (root.url_prefix, root.directory) == ("/files/", str(site / "collected"))
 
