@@ -131,3 +131,12 @@ def assert_well(server: Server, pid: int, descriptors_before: int) -> None:
     started = time.monotonic()
     time.sleep(0.5)  # not for a state: this is the time over which the processor is measured
     assert cpu_s(pid) - before < 0.3 * (time.monotonic() - started), "the idle server is busy"
+
+
+@contextmanager
+def leaving_nothing(server: Server) -> Iterator[None]:
+    """Whatever is done to the server meanwhile, it is well afterwards."""
+    pid = worker(server)
+    before = descriptors(pid)
+    yield
+    assert_well(server, pid, before)

@@ -12,17 +12,15 @@ from tests.server import Server
 
 from .attack import (
     MODELS,
-    assert_well,
     body,
     connect,
-    descriptors,
     exchange,
     get,
     last,
+    leaving_nothing,
     request,
     serving,
     statuses,
-    worker,
 )
 
 
@@ -34,10 +32,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 @pytest.fixture(autouse=True, scope="module")
 def nothing_is_left(server: Server) -> Iterator[None]:
-    pid = worker(server)
-    before = descriptors(pid)
-    yield
-    assert_well(server, pid, before)
+    with leaving_nothing(server):
+        yield
 
 
 REFUSED = [

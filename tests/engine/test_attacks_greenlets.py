@@ -9,7 +9,16 @@ import pytest
 
 from tests.server import Server, wait_until
 
-from .attack import assert_well, connect, descriptors, exchange, get, last, request, serving, statuses, worker
+from .attack import (
+    connect,
+    exchange,
+    get,
+    last,
+    leaving_nothing,
+    request,
+    serving,
+    statuses,
+)
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +29,8 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(autouse=True, scope="module")
 def nothing_is_left(server: Server) -> Iterator[None]:
-    pid = worker(server)
-    before = descriptors(pid)
-    yield
-    assert_well(server, pid, before)
+    with leaving_nothing(server):
+        yield
 
 
 @pytest.mark.parametrize("path", ["timer", "wakes", "killed"])

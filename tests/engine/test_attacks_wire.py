@@ -13,7 +13,6 @@ from tests.server import Server, wait_until
 
 from .attack import (
     MODELS,
-    assert_well,
     body,
     connect,
     cpu_s,
@@ -22,6 +21,7 @@ from .attack import (
     exchange,
     get,
     last,
+    leaving_nothing,
     request,
     reset,
     serving,
@@ -41,10 +41,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 @pytest.fixture(autouse=True, scope="module")
 def nothing_is_left(server: Server) -> Iterator[None]:
-    pid = worker(server)
-    before = descriptors(pid)
-    yield
-    assert_well(server, pid, before)
+    with leaving_nothing(server):
+        yield
 
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -47,6 +47,9 @@ KEEP_11, KEEP_10, CLOSE = range(3)
 """How a response ends its head: without a word, ``Connection: keep-alive``, ``Connection: close``; index of
 ``Engine.endings``."""
 
+ENDINGS = (b"\r\n", b"Connection: keep-alive\r\n\r\n", b"Connection: close\r\n\r\n")
+"""The same without a date, for heads to which the app has given one."""
+
 read = os.read
 write = os.write
 
@@ -280,7 +283,6 @@ class Connection:
             environ["CONTENT_LENGTH"] = str(body.length)
             environ.pop("HTTP_TRANSFER_ENCODING", None)
         if not engine.slots.submit(engine.task(self, line, environ)):
-            engine.rejected += 1
             if body is not None:
                 body.discard()
             busy = engine.overloaded
@@ -295,7 +297,7 @@ class Connection:
         else:
             self.keep = False
             kind = CLOSE
-        return engine.endings_undated[kind] if dated else engine.endings[kind]
+        return ENDINGS[kind] if dated else engine.endings[kind]
 
     def answer(self, answer: Answer) -> None:
         """Send a response that is ready: a file, an error."""

@@ -23,7 +23,7 @@ from ..http.answer import Answer, plain_answer
 from ..observe.access_log import AccessLog
 from ..observe.log import Log
 from .body import Body
-from .connection import CLOSED, IDLE, LINGER, NEVER, Connection
+from .connection import CLOSED, ENDINGS, IDLE, LINGER, NEVER, Connection
 from .poller import EpollPoller, WatcherPoller
 from .slots import GreenletSlots, Task, ThreadSlots
 
@@ -177,7 +177,6 @@ class Engine:
         self.low_water_bytes = 65536
         self.connections = 0
         self.requests = 0
-        self.rejected = 0
         self.draining = False
         self.accepting = False
         self.paused = False
@@ -205,8 +204,7 @@ class Engine:
         self.body_deadline = now + timeouts.body
         self.write_deadline = now + timeouts.write
         date = f"Date: {http_date(time.time())}\r\n".encode()
-        self.endings_undated = (b"\r\n", b"Connection: keep-alive\r\n\r\n", b"Connection: close\r\n\r\n")
-        self.endings = tuple(date + ending for ending in self.endings_undated)
+        self.endings = tuple(date + ending for ending in ENDINGS)
         if self.connections:
             self._sweep(now)
         if self.paused and not self.draining and self.connections < self.connection_limit:

@@ -27,6 +27,7 @@ BATCH = 64
 
 READ, WRITE, ERROR, HANGUP, INPUT_ENDED = 0x001, 0x004, 0x008, 0x010, 0x2000
 DEAD = ERROR | HANGUP
+OVER = DEAD | INPUT_ENDED
 EXCLUSIVE, EDGE = 1 << 28, 1 << 31
 
 
@@ -111,7 +112,7 @@ class EpollPoller(Poller):
                     target.readable()  # switch
                 if target.out is not None and mask & 4:
                     target.writable()  # switch
-                if mask & 0x2018 and table[fd] is target:
+                if mask & OVER and table[fd] is target:
                     if mask & DEAD:
                         target.hangup()
                     else:
