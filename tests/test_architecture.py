@@ -22,6 +22,8 @@ ORDER = [
     ("http",),
     ("h1",),
     ("observe",),
+    ("files",),
+    ("compress",),
     ("supervisor",),
     ("engine",),
     ("handlers",),

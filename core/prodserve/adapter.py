@@ -31,6 +31,11 @@ class StaticRoot:
     """``Cache-Control: max-age`` of the others; ``None``: ``no-cache``, each use is revalidated."""
     index: bool = False
     """``index.html`` answers for a directory; the directory without its slash is sent on to the form with one."""
+    fallback: str = ""
+    """The file that answers for names which are no files: ``index.html`` of an application that runs in the browser."""
+    uploads: bool = False
+    """The files come from strangers: they are looked up anew each time, have no encoded copies, no hidden names, and
+    are sent so that a browser runs nothing of them in the site's name."""
     source: str = ""
     """Where it was configured, for the banner: ``STATIC_ROOT``, ``blueprint admin`` …"""
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from prodserve.config.addresses import parse_bind
 from prodserve.errors import AppError, ProtocolError
+from prodserve.files.names import canonical_path, file_name
 from prodserve.h1.chunked import ChunkedReader
 from prodserve.h1.head import Fields, HeadReader, Limits, RequestLine
-from prodserve.handlers.file_names import canonical_path, file_name
 from prodserve.http.conditional import Verdict, entity_tags, evaluate, range_is_current
 from prodserve.http.dates import parse_date
 from prodserve.http.negotiation import IDENTITY, choose_coding, coding_weights

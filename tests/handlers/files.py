@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prodserve.adapter import StaticRoot
-from prodserve.handlers.file_index import FileIndex
+from prodserve.files.index import FileIndex
 from prodserve.handlers.static import StaticFiles
 from prodserve.http.answer import Answer
 from prodserve.http.segments import FileSlice

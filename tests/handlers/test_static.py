@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from prodserve.adapter import StaticRoot
-from prodserve.handlers.file_index import FileIndex
+from prodserve.files.index import FileIndex
 from prodserve.handlers.static import STATUS_OF_ERROR
 
 from .files import CHANGED, CHANGED_S, LARGE, Site, make_tree, read, write

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ..adapter import Advice
 from ..config.options import OPTION, Config
 from ..errors import ConfigError, Problem
-from ..handlers.static_roots import extra_roots
+from ..files.roots import extra_roots
 
 FILES = ("pid", "access_logfile", "error_logfile")
 NO_FILES = (None, "-", "none")

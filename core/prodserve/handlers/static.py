@@ -1,7 +1,7 @@
 """Static files, answered inside the event loop without the application.
 
 The engine asks for every target that begins with one of ``prefixes``; a file that is in memory costs a look-up. What
-an answer means is decided in ``http`` (conditions, ranges, codings), where files are in ``file_index``; here the
+an answer means is decided in ``http`` (conditions, ranges, codings), where files are in ``files``; here the
 two are put together. Nothing is logged and nothing waits, save for the disk.
 """
 
@@ -14,14 +14,14 @@ from posix import close as close_now  # gevent's os.close waits for the loop to 
 from time import time
 
 from ..adapter import StaticRoot
+from ..files.index import CONTENT_LIMIT_BYTES, REMEMBERED_CHARACTERS, FileIndex, Mount, ServedFile
+from ..files.names import file_name
+from ..files.representation import Representation
+from ..files.trees import reopen
 from ..http.answer import Answer, head_block, plain_answer, without_body
 from ..http.conditional import Verdict, evaluate, range_is_current
 from ..http.ranges import ByteRange, select_ranges, unsatisfied_range
 from ..http.segments import FileSlice, Segment
-from .file_index import CONTENT_LIMIT_BYTES, REMEMBERED_CHARACTERS, FileIndex, Mount, ServedFile
-from .file_names import file_name
-from .file_trees import reopen
-from .representation import Representation
 
 ALLOW = ("Allow", "GET, HEAD, OPTIONS")
 OPTIONS_ANSWER = Answer(204, head_block(204, [ALLOW]))

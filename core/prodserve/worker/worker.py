@@ -26,9 +26,9 @@ from ..config.options import DEFAULT_SLOTS, Config
 from ..engine.engine import Engine, Timeouts
 from ..engine.poller import make_poller
 from ..engine.slots import GreenletSlots, ThreadSlots
+from ..files.roots import extra_roots
 from ..h1.head import Limits
 from ..handlers.static import StaticFiles
-from ..handlers.static_roots import extra_roots
 from ..handlers.wsgi import WSGIHandler, base_environ
 from ..observe.access_log import AccessLog
 from ..observe.board import Beat

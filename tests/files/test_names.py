@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from prodserve.handlers.file_names import NAME_LIMIT_BYTES, canonical_path, file_name
+from prodserve.files.names import NAME_LIMIT_BYTES, canonical_path, file_name
 
 
 @pytest.mark.parametrize(

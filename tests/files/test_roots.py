@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from prodserve.errors import ConfigError
-from prodserve.handlers.static_roots import extra_roots
+from prodserve.files.roots import extra_roots
 
 
 def test_a_root_is_a_url_and_a_directory(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Where the files of one URL prefix are: below a directory, or in an explicit list. The only part that reads disks.
 
-Names are relative, use ``/`` and come from ``file_names``. Everything may appear, change and disappear at any time.
+Names are relative, use ``/`` and come from ``names``. Everything may appear, change and disappear at any time.
 """
 
 from __future__ import annotations

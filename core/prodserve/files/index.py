@@ -16,9 +16,9 @@ from ..adapter import StaticRoot
 from ..http.answer import Answer
 from ..http.media_types import compressible, content_type
 from ..http.negotiation import IDENTITY, choose_coding
-from .file_names import canonical_path
-from .file_trees import DirectoryTree, FileState, FileTree, ListedTree, state_at, state_of
+from .names import canonical_path
 from .representation import Representation, cache_control
+from .trees import DirectoryTree, FileState, FileTree, ListedTree, state_at, state_of
 
 FILES_MAX = 16384
 CONTENT_LIMIT_BYTES = 65536

@@ -14,7 +14,7 @@ from ..http.answer import Answer, head_block
 from ..http.negotiation import IDENTITY
 from ..http.ranges import ByteRange, multipart_end, part_head
 from ..http.segments import Segment
-from .file_trees import FileState
+from .trees import FileState
 
 IMMUTABLE = "max-age=31536000, immutable"
 CLOCK_LAG_S = 1

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from prodserve.handlers.beneath import open_beneath, open_regular
+from prodserve.files.beneath import open_beneath, open_regular
 
 SWAPPING = """
 import os, sys
