@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 import django
 from django.apps import apps
 from django.conf import settings
+from django.core import checks
 from django.core.cache import caches
 from django.core.servers.basehttp import get_internal_wsgi_application
+from django.core.signals import got_request_exception
 from django.db import close_old_connections, connections
 from django.template import engines
 from django.urls import get_resolver
@@ -22,6 +26,9 @@ from .thread_reasons import thread_reasons
 
 class DjangoAdapter:
     """The project whose settings are in effect."""
+
+    def __init__(self, skip_checks: bool = False) -> None:
+        self._skip_checks = skip_checks
 
     def settings(self) -> Mapping[str, object]:
         """``settings.PRODSERVE``."""
@@ -60,6 +67,32 @@ class DjangoAdapter:
         """STATIC_URL, with the collected files or those of the finders."""
         return static_roots()
 
+    def check(self) -> Sequence[str]:
+        """The errors of ``manage.py check`` that are not silenced; none where the command was told to skip checks."""
+        if self._skip_checks:
+            return ()
+        return [str(found) for found in checks.run_checks() if found.is_serious() and not found.is_silenced()]
+
+    def host(self) -> str:
+        """The first of ALLOWED_HOSTS that names one."""
+        return allowed_host(settings.ALLOWED_HOSTS)
+
+    @contextmanager
+    def errors(self) -> Iterator[list[BaseException]]:
+        """What Django turns into its page for status 500."""
+        found: list[BaseException] = []
+
+        def note(**_: object) -> None:
+            error = sys.exc_info()[1]
+            if error is not None:
+                found.append(error)
+
+        got_request_exception.connect(note, weak=False)
+        try:
+            yield found
+        finally:
+            got_request_exception.disconnect(note)
+
     def before_fork(self) -> None:
         """Close what two processes must not share."""
         _close_everything()
@@ -79,6 +112,11 @@ class DjangoAdapter:
     def worker_stopping(self) -> None:
         """Close what is left, with the pools."""
         _close_everything()
+
+
+def allowed_host(patterns: Sequence[str]) -> str:
+    """A name that matches one of ``patterns``, as ALLOWED_HOSTS has them; ``localhost`` where every name does."""
+    return next((name for name in (pattern.lstrip(".") for pattern in patterns) if name not in ("", "*")), "localhost")
 
 
 def _close_everything() -> None:

@@ -5,11 +5,12 @@ Settings, debug mode and everything else are the app's, so all of it begins with
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, cast
 
-from flask import Flask
+from flask import Flask, got_request_exception
 from flask.cli import NoAppException, ScriptInfo
 from prodserve.adapter import Advice, Facts, StaticRoot, WSGIApp
 from prodserve.errors import ConfigError, Problem
@@ -57,6 +58,27 @@ class FlaskAdapter:
     def static_roots(self) -> Sequence[StaticRoot]:
         """The static folders of the app and its blueprints that Flask would serve in its usual way."""
         return survey(self._app()).roots
+
+    def check(self) -> Sequence[str]:
+        """Flask has no checks."""
+        return ()
+
+    def host(self) -> str:
+        """SERVER_NAME, or the first of TRUSTED_HOSTS."""
+        config = self._app().config
+        names = [config.get("SERVER_NAME") or "", *(config.get("TRUSTED_HOSTS") or ())]
+        return next((name for name in (name.lstrip(".") for name in names) if name), "localhost")
+
+    @contextmanager
+    def errors(self) -> Iterator[list[BaseException]]:
+        """What Flask turns into its page for status 500."""
+        found: list[BaseException] = []
+
+        def note(sender: object, exception: BaseException, **_: object) -> None:
+            found.append(exception)
+
+        with got_request_exception.connected_to(note, self._app()):
+            yield found
 
     def before_fork(self) -> None:
         """Close the connections that SQLAlchemy keeps."""

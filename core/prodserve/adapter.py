@@ -7,6 +7,7 @@ Implemented by ``django_prodserve.adapter``, ``flask_prodserve.adapter`` and, fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -87,6 +88,17 @@ class Adapter(Protocol):
 
     def static_roots(self) -> Sequence[StaticRoot]:
         """Called after ``load``."""
+
+    def check(self) -> Sequence[str]:
+        """In a generation that is to replace another, after ``load``: the errors that the framework's own checks find.
+
+        The first process has run the checks of the first generation, where the framework's command line does so."""
+
+    def host(self) -> str:
+        """A host name that the app answers to: the ``Host`` of the warm-up request."""
+
+    def errors(self) -> AbstractContextManager[list[BaseException]]:
+        """What the app raises within the ``with`` block and the framework makes an answer of (500) is in the list."""
 
     def before_fork(self) -> None:
         """In the generation, after ``load`` and before the first fork: close connections and pools."""

@@ -14,7 +14,7 @@ import pytest
 from tests.server import Server, free_port, running
 
 PROGRAM = """
-import json, os, socket, sys
+import contextlib, json, os, socket, sys
 from prodserve.adapter import Facts
 from prodserve.cli import in_generation, serve
 
@@ -41,6 +41,15 @@ class Adapter:
 
     def static_roots(self):
         return ()
+
+    def check(self):
+        return ()
+
+    def host(self):
+        return "localhost"
+
+    def errors(self):
+        return contextlib.nullcontext([])
 
     def nothing(self):
         pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 from typing import Any
 
@@ -75,6 +76,18 @@ class ModuleAdapter:
     def static_roots(self) -> Sequence[StaticRoot]:
         """None but those of ``--static``."""
         return ()
+
+    def check(self) -> Sequence[str]:
+        """An app has no checks."""
+        return ()
+
+    def host(self) -> str:
+        """Any will do."""
+        return "localhost"
+
+    def errors(self) -> AbstractContextManager[list[BaseException]]:
+        """An app's exceptions reach the server."""
+        return nullcontext([])
 
     def before_fork(self) -> None:
         """Nothing of the app is known that could be closed."""

@@ -27,7 +27,8 @@ class Command(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> Any:
         """As Django has it, but what the first process checked is not checked again in the generations."""
-        return super().execute(*args, **{**options, "skip_checks": options.get("skip_checks") or in_generation()})
+        self._skip_checks = bool(options.get("skip_checks"))
+        return super().execute(*args, **{**options, "skip_checks": self._skip_checks or in_generation()})
 
     def check(self, *args: Any, **options: Any) -> Any:
         """As Django has it, but what the project itself raises is shown without the frames that led there."""
@@ -40,7 +41,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve; does not return."""
-        serve(DjangoAdapter(), typed(options), f"{program_name(sys.argv[0])} prodserve")
+        serve(DjangoAdapter(self._skip_checks), typed(options), f"{program_name(sys.argv[0])} prodserve")
 
 
 def program_name(argv0: str) -> str:
