@@ -69,7 +69,7 @@ PROBLEMS: list[tuple[dict[str, Any], str, str]] = [
         "did you mean PRODSERVE_WORKERS?",
     ),
     ({"environ": {"PRODSERVE_workers": "2"}}, "PRODSERVE_workers", "did you mean PRODSERVE_WORKERS?"),
-    ({"environ": {"PRODSERVE_SHOE_SIZE": "2"}}, "PRODSERVE_SHOE_SIZE", "--explain shows every setting"),
+    ({"environ": {"PRODSERVE_FLAVOUR": "2"}}, "PRODSERVE_FLAVOUR", "--explain shows every setting"),
     ({"environ": {"PRODSERVE_WORKERS": "x"}}, "PRODSERVE_WORKERS: 'x'", "PRODSERVE_WORKERS=2"),
     ({"settings": {"timeout-graceful": 3}}, "PRODSERVE['timeout-graceful']", "did you mean GRACEFUL_TIMEOUT?"),
     ({"settings": {"Worker_Modell": 3}}, "PRODSERVE['Worker_Modell']", "did you mean WORKER_MODEL?"),

@@ -105,12 +105,40 @@ def parse_whole(value: object, low: int, high: int | None = None) -> int:
     return number
 
 
+def parse_umask(value: object) -> int:
+    """The bits that new files do not get, as a shell has them: ``022``, ``0o022``; a number is taken as it is."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        number = value
+    elif isinstance(value, str) and re.fullmatch(r"(?:0[oO])?[0-7]{1,4}", value.strip()):
+        number = int(value.strip().lower().removeprefix("0o"), 8)
+    else:
+        raise ValueError(f"{value!r} is not a umask, such as 022 or 007")
+    if not 0 <= number <= 0o777:
+        raise ValueError(f"{number:o} is not a umask: 000 to 777, in octal digits")
+    return number
+
+
+def parse_name(value: object) -> str:
+    """The name of a user or group, or its number."""
+    text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not text or any(char in text for char in ":/\0\n"):
+        raise ValueError(f"{value!r} is not the name or number of a user or group")
+    return text
+
+
 def parse_path(value: object) -> str:
     """The path of a file or folder, as text; ``pathlib`` paths are taken too."""
     text = value if isinstance(value, str) else getattr(value, "__fspath__", lambda: None)()
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise ValueError(f"{value!r} is not a path")
     return text
+
+
+def parse_target(value: object) -> str:
+    """The target of a request: ``/``, ``/health?deep=1``."""
+    if not isinstance(value, str) or not value.startswith("/") or not value.isprintable() or set(value) & {" ", "#"}:
+        raise ValueError(f"{value!r} is not a path of this site, such as / or /health")
+    return value
 
 
 def parse_static(value: object) -> str:
@@ -193,5 +221,8 @@ def optional(kind: Kind, absent: str) -> Kind:
 
 SWITCH = Kind(parse_boolean, "", show_boolean, boolean=True)
 PATH = Kind(parse_path, "PATH")
+NAME = Kind(parse_name, "NAME")
+UMASK = Kind(parse_umask, "OCTAL", lambda value: f"{value:03o}")
+TARGET = Kind(parse_target, "/PATH")
 ADDRESSES = Kind(parse_bind, "ADDRESS", many=True)
 STATIC_ROOTS = Kind(parse_static, "/URL/=FOLDER", many=True)

@@ -13,7 +13,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from .addresses import DEFAULT_BIND, Bind
-from .kinds import ADDRESSES, PATH, STATIC_ROOTS, SWITCH, Kind, choice, optional, seconds, size, whole
+from .kinds import ADDRESSES, PATH, STATIC_ROOTS, SWITCH, TARGET, Kind, choice, optional, seconds, size, whole
 
 ADDRESS, PROCESSES, TIMES, LIMITS, LOGS, FILES = (
     "addresses",
@@ -105,6 +105,26 @@ class Config:
             reload=True,
         ),
     )
+    warm_up: str | None = field(
+        default="/",
+        metadata=about(
+            PROCESSES,
+            optional(TARGET, "none"),
+            "The request that newly loaded code answers before it serves anybody. After a reload, a server error (5xx) "
+            "or an exception means that the old code goes on serving; at the start it is a warning. none: no such "
+            "request.",
+            reload=True,
+        ),
+    )
+    reload_trial: float = field(
+        default=3.0,
+        metadata=about(
+            PROCESSES,
+            seconds(),
+            "After a reload, new and old workers serve side by side for so long; if a new one crashes within it, the "
+            "old ones stay and the new ones go. 0: the old ones end as soon as the new ones serve.",
+        ),
+    )
     pid: str | None = field(
         default=None,
         metadata=about(
@@ -129,13 +149,48 @@ class Config:
         default=60.0,
         metadata=about(TIMES, seconds(0.1), "The longest pause while the body of a request arrives.", reload=True),
     )
+    min_body_rate: int = field(
+        default=240,
+        metadata=about(
+            TIMES,
+            whole(0, 1_000_000_000),
+            "Bytes a second that a client must send of a body, besides: every byte earns the time that it takes at this "
+            "rate, at most --body-timeout in advance. 0: pauses alone count.",
+            reload=True,
+        ),
+    )
     write_timeout: float = field(
         default=60.0,
-        metadata=about(TIMES, seconds(0.1), "The longest time in which a client takes nothing we send.", reload=True),
+        metadata=about(
+            TIMES,
+            seconds(0.1),
+            "How long a client may take nothing while a response waits for it. Streams that have nothing to send "
+            "wait as long as they like.",
+            reload=True,
+        ),
+    )
+    min_write_rate: int = field(
+        default=240,
+        metadata=about(
+            TIMES,
+            whole(0, 1_000_000_000),
+            "Bytes a second that a client must read while a response waits for it: what it takes earns time as with "
+            "--min-body-rate, at most --write-timeout. 0: any byte is enough.",
+            reload=True,
+        ),
     )
     graceful_timeout: float = field(
         default=30.0,
         metadata=about(TIMES, seconds(), "After a stop or reload, running requests get so long to finish."),
+    )
+    start_timeout: float = field(
+        default=120.0,
+        metadata=about(
+            TIMES,
+            seconds(1.0),
+            "Loading the application may take so long, and so may a worker until it serves. Beyond, it is stopped; "
+            "where it hangs goes to the error log.",
+        ),
     )
     hang_timeout: float = field(
         default=30.0,
@@ -212,6 +267,35 @@ class Config:
             SWITCH,
             "Serve the framework's static files from the event loop, without running application code. "
             "--no-serve-static leaves them to the application.",
+            reload=True,
+        ),
+    )
+    compress: bool = field(
+        default=True,
+        metadata=about(
+            FILES,
+            SWITCH,
+            "Compress static files that have no .br, .zst or .gz beside them, once, in the background after the start, "
+            "into a cache folder. brotli and zstd where they are installed, gzip always.",
+            reload=True,
+        ),
+    )
+    cache_dir: str | None = field(
+        default=None,
+        metadata=about(
+            FILES,
+            optional(PATH, "auto"),
+            "The cache folder; servers of one user may share it. auto: in CACHE_DIRECTORY (systemd), XDG_CACHE_HOME or "
+            "~/.cache, else in the system's folder for temporary files; where none can be written, nothing is cached.",
+            reload=True,
+        ),
+    )
+    cache_size: int = field(
+        default=256 * 1024**2,
+        metadata=about(
+            FILES,
+            size(1024**2),
+            "Most bytes in the cache folder; what was not used for longest goes first.",
             reload=True,
         ),
     )

@@ -179,6 +179,7 @@ EXAMPLES = {
     "static": "/downloads/=/srv/downloads",
     "pid": "/run/prodserve.pid",
     "temp_dir": "/var/tmp",
+    "cache_dir": "/var/cache/mysite",
 }
 """What to write where the default itself teaches nothing."""
 
