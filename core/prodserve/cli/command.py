@@ -23,7 +23,7 @@ from ..observe.log import Log
 from ..observe.tracebacks import app_traceback
 from .check import findings
 from .model import Model, choose
-from .preflight import debug_advice, preflight
+from .preflight import debug_advice, preflight, root_advice
 
 if TYPE_CHECKING:
     from ..worker.boot import Role
@@ -111,7 +111,7 @@ def _first_process(adapter: Adapter, given: Mapping[str, object], program: str) 
     preflight(debug, resolution.config)
     source = resolution.sources["worker_model"]
     model = choose(resolution.config.worker_model, "" if source.layer == DEFAULT else source.where, reasons)
-    advice = (*debug_advice(debug, resolution.config), *model.advice())
+    advice = (*debug_advice(debug, resolution.config), *model.advice(), *root_advice(resolution.config, os.environ))
     if given.get("check_config"):
         _check(adapter, resolution.config, model, advice)
     _launch(adapter, resolution.config, model, advice, program)

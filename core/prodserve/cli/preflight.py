@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ..adapter import Advice
 from ..config.options import OPTION, Config
 from ..errors import ConfigError, Problem
 from ..files.roots import extra_roots
+from ..handlers.protected import internal_roots
+from ..supervisor.privileges import ROOT, in_container, likely_user
 
 FILES = ("pid", "access_logfile", "error_logfile")
 NO_FILES = (None, "-", "none")
@@ -41,6 +43,14 @@ def debug_advice(debug: bool, config: Config) -> tuple[Advice, ...]:
     return (Advice("debug mode is on and others can connect: error pages show them source and settings", fix),)
 
 
+def root_advice(config: Config, environ: Mapping[str, str]) -> tuple[Advice, ...]:
+    """The warning about root, unless somebody typed ``--user root`` or the root of a container is meant."""
+    if os.geteuid() != ROOT or config.user is not None or in_container(environ):
+        return ()
+    what = "the project's code runs as root: whoever finds a hole in it owns this machine"
+    return (Advice(what, f"--user {likely_user(os.getcwd())}"),)
+
+
 def folder_problems(config: Config) -> Iterator[Problem]:
     """Files that could not be written, folders that are not there."""
     for name in FILES:
@@ -52,10 +62,11 @@ def folder_problems(config: Config) -> Iterator[Problem]:
             yield Problem(OPTION[name].flag, f"{path} is a folder", f"{OPTION[name].flag} {os.path.join(path, name)}")
     if config.temp_dir is not None and not os.path.isdir(config.temp_dir):
         yield Problem("--temp-dir", f"the folder {config.temp_dir} does not exist", f"mkdir -p {config.temp_dir}")
-    try:
-        extra_roots(config.static)
-    except ConfigError as error:
-        yield from error.problems
+    for roots, given in ((extra_roots, config.static), (internal_roots, config.internal)):
+        try:
+            roots(given)
+        except ConfigError as error:
+            yield from error.problems
 
 
 def poller_problems(poller: str) -> Iterator[Problem]:

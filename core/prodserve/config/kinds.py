@@ -143,9 +143,18 @@ def parse_target(value: object) -> str:
 
 def parse_static(value: object) -> str:
     """``/url/=/folder``: a URL prefix and the folder whose files are found under it."""
+    return _parse_root(value, "a static root, such as '/downloads/=/srv/downloads'")
+
+
+def parse_internal(value: object) -> str:
+    """``/url/=/folder``: the same for files that only a view can have sent."""
+    return _parse_root(value, "a root of protected files, such as '/internal/=/srv/protected'")
+
+
+def _parse_root(value: object, what: str) -> str:
     prefix, equals, folder = value.partition("=") if isinstance(value, str) else ("", "", "")
     if not equals or not prefix.startswith("/") or not folder:
-        raise ValueError(f"{value!r} is not a static root, such as '/downloads/=/srv/downloads'")
+        raise ValueError(f"{value!r} is not {what}")
     return f"{prefix}={folder}"
 
 
@@ -226,3 +235,4 @@ UMASK = Kind(parse_umask, "OCTAL", lambda value: f"{value:03o}")
 TARGET = Kind(parse_target, "/PATH")
 ADDRESSES = Kind(parse_bind, "ADDRESS", many=True)
 STATIC_ROOTS = Kind(parse_static, "/URL/=FOLDER", many=True)
+INTERNAL_ROOTS = Kind(parse_internal, "/URL/=FOLDER", many=True)

@@ -13,11 +13,27 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from .addresses import DEFAULT_BIND, Bind
-from .kinds import ADDRESSES, PATH, STATIC_ROOTS, SWITCH, TARGET, Kind, choice, optional, seconds, size, whole
+from .kinds import (
+    ADDRESSES,
+    INTERNAL_ROOTS,
+    NAME,
+    PATH,
+    STATIC_ROOTS,
+    SWITCH,
+    TARGET,
+    UMASK,
+    Kind,
+    choice,
+    optional,
+    seconds,
+    size,
+    whole,
+)
 
-ADDRESS, PROCESSES, TIMES, LIMITS, LOGS, FILES = (
+ADDRESS, PROCESSES, RIGHTS, TIMES, LIMITS, LOGS, FILES = (
     "addresses",
     "processes and execution",
+    "user and rights",
     "timeouts, in seconds",
     "limits",
     "logs",
@@ -129,6 +145,30 @@ class Config:
         default=None,
         metadata=about(
             PROCESSES, optional(PATH, "none"), "Write the process id of the supervisor, the one to signal, here."
+        ),
+    )
+    user: str | None = field(
+        default=None,
+        metadata=about(
+            RIGHTS,
+            optional(NAME, "none"),
+            "Root starts the server and binds its addresses; the project is loaded and served as this user. The "
+            "supervisor stays root and runs no code of the project.",
+        ),
+    )
+    group: str | None = field(
+        default=None,
+        metadata=about(
+            RIGHTS, optional(NAME, "none"), "The group of those processes. Without it: the first group of --user."
+        ),
+    )
+    umask: int | None = field(
+        default=None,
+        metadata=about(
+            RIGHTS,
+            optional(UMASK, "none"),
+            "Rights that new files and Unix sockets do not get: 007 lets the group (--group www-data, for a proxy) "
+            "connect to a socket, and nobody else. none: as the shell or service manager has it.",
         ),
     )
     keep_alive: float = field(
@@ -296,6 +336,17 @@ class Config:
             FILES,
             size(1024**2),
             "Most bytes in the cache folder; what was not used for longest goes first.",
+            reload=True,
+        ),
+    )
+    internal: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            FILES,
+            INTERNAL_ROOTS,
+            "Send the files of a folder for views that answer with X-Accel-Redirect: /internal/name or X-Sendfile: "
+            "/srv/protected/name, as nginx and Apache do. Clients cannot ask for them: /internal/=/srv/protected. May "
+            "be repeated.",
             reload=True,
         ),
     )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from prodserve.config.addresses import Bind
 from prodserve.errors import ConfigError, Problem
 from prodserve.supervisor.port_users import port_user
+from prodserve.supervisor.privileges import Identity
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,18 @@ class Refused(Exception):
         self.problem = problem
 
 
-def listen(binds: Sequence[Bind], backlog: int) -> list[Listener]:
-    """Bind and listen on all addresses. ``ConfigError`` with every address that is refused; then none stays open."""
+def listen(binds: Sequence[Bind], backlog: int, owner: Identity | None = None) -> list[Listener]:
+    """Bind and listen on all addresses; Unix sockets are given to ``owner``.
+
+    ``ConfigError`` with every address that is refused; then none stays open.
+    """
     opened: list[Listener] = []
     problems: list[Problem] = []
     for bind in binds:
         try:
             opened += _OPENERS[bind.kind](bind, backlog)
+            if owner is not None and bind.kind == "unix":
+                os.chown(bind.path, owner.uid, owner.gid, follow_symlinks=False)
         except Refused as refused:
             problems.append(refused.problem)
     if problems:

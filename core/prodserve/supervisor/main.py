@@ -24,7 +24,7 @@ from prodserve.observe.board import Board
 from prodserve.observe.log import Log
 from prodserve.observe.memory_file import read_json
 from prodserve.observe.title import set_title
-from prodserve.supervisor import cpus
+from prodserve.supervisor import cpus, privileges
 from prodserve.supervisor.banner import banner, reload_line
 from prodserve.supervisor.fleet import Generation, Process, Worker
 from prodserve.supervisor.lifecycle import Server
@@ -57,8 +57,9 @@ def main(record_fd: int) -> NoReturn:
 def serve(record: Mapping[str, Any], config: Config) -> int:
     """Everything from binding to the end; gives the exit code. ``ConfigError`` where it can't begin."""
     _adopt_orphans()
+    record = privileges.settled(record, config)
     log = Log(open_log(config.error_logfile), config.log_level)
-    listeners = listen(config.bind, config.backlog)
+    listeners = listen(config.bind, config.backlog, record["identity"])
     try:
         with PidFile(config.pid), _signal_pipe() as signals:
             return _supervise(record, config, log, listeners, signals)

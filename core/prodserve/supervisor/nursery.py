@@ -11,9 +11,10 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from prodserve.observe.memory_file import write_json
+from prodserve.supervisor import privileges
 from prodserve.supervisor.channel import Channel
 
 BOOT = (
@@ -43,7 +44,8 @@ def spawn(record: Mapping[str, Any], role: Mapping[str, Any], inherited: Sequenc
     try:
         pid = os.fork()
         if pid == 0:
-            _become(command, record["environ"], record["program"]["cwd"], [fd, theirs.fileno(), *inherited])
+            fds = [fd, theirs.fileno(), *inherited]
+            become(command, record["environ"], record["program"]["cwd"], fds, record["identity"])
     except OSError:
         ours.close()
         raise
@@ -53,9 +55,18 @@ def spawn(record: Mapping[str, Any], role: Mapping[str, Any], inherited: Sequenc
     return pid, Channel(ours)
 
 
-def _become(command: list[str], environ: Mapping[str, str], cwd: str, inherited: Sequence[int]) -> None:
-    """In the child: never returns. A terminal's signals are ignored until ``boot`` has handlers for them."""
+def become(
+    command: list[str],
+    environ: Mapping[str, str],
+    cwd: str,
+    inherited: Sequence[int],
+    identity: privileges.Identity | None = None,
+) -> NoReturn:
+    """Be ``command`` from now on, as the user ``identity``; where that fails, the process ends. A terminal's signals
+    are ignored until ``boot`` has handlers for them."""
     try:
+        if identity is not None:
+            privileges.become(identity)
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(number, signal.SIG_IGN)
         for fd in inherited:
@@ -63,7 +74,7 @@ def _become(command: list[str], environ: Mapping[str, str], cwd: str, inherited:
         os.chdir(cwd)
         os.execve(command[0], command, environ)
     except OSError as error:
-        sys.stderr.write(f"prodserve: can't start {command[0]} in {cwd}: {error}\n")
+        sys.stderr.write(f"prodserve: can't start {command[0]} in {cwd} as {identity or 'this user'}: {error}\n")
         sys.stderr.flush()
     finally:
         os._exit(CANNOT_START)
