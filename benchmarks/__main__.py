@@ -24,7 +24,7 @@ from benchmarks.sites import prepared
 from benchmarks.workloads import WORKLOADS, named
 
 RESULTS = Path(__file__).resolve().parent / "results"
-ONCE = ("idle", "crowd", "memory")
+ONCE = ("idle", "crowd", "memory", "growth")
 """Kinds that are measured in one round only: they take long, and hardly vary."""
 
 
@@ -125,7 +125,7 @@ class _Quick(argparse.Action):
         self, parser: object, namespace: argparse.Namespace, values: object, option_string: object = None
     ) -> None:
         namespace.quick, namespace.rounds, namespace.seconds, namespace.warm_up = True, 1, 1.0, 0.0
-        namespace.rest, namespace.shrink, namespace.limit, namespace.repeats = 5.0, 5, 2.7, 10.0
+        namespace.rest, namespace.shrink, namespace.limit, namespace.repeats = 5.0, 5, 4.8, 10.0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -157,14 +157,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--repeats", type=float, default=120.0, metavar="SECONDS",
         help="time for repeating runs that other programs disturbed (default 120)")  # fmt: skip
     add("--shrink", type=int, default=1, help="divide the numbers of idle connections by this")
-    add("--limit", type=float, default=19.0, metavar="MINUTES", help="start no run after so long (default 19)")
+    add("--limit", type=float, default=28.0, metavar="MINUTES", help="start no run after so long (default 28)")
     add("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where the results go (benchmarks/results)")
     add(
         "--quick",
         action=_Quick,
         nargs=0,
         default=False,
-        help="everything once and briefly, with the servers that targets name, in three minutes",
+        help="everything once and briefly, with the servers that targets name, in five minutes",
     )
     return parser
 

@@ -1,13 +1,15 @@
 """The request that is sent to every server: what a browser sends, 16 fields, as bytes and as a wrk script.
 
-Two modes: the same head each time, or a ``Cookie`` and a ``User-Agent`` that no two requests of a run share, so that a
-server's memory of earlier heads does not help it with those fields.
+Three modes: the same head each time; a ``Cookie`` and a ``User-Agent`` that no two requests of a run share, so that a
+server's memory of earlier heads does not help it with those fields; or one of some files or ranges in each request.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 COUNTER = "@"
-"""Stands in the values of ``VARYING`` where each request has a number of its own."""
+"""Stands in the values of ``VARYING`` where each request has a number of its own, and for one of the choices."""
 
 FIELDS: tuple[tuple[str, str], ...] = (
     ("Connection", "keep-alive"),
@@ -41,27 +43,34 @@ FIRST_NUMBER = 1_000_000_000
 """The first number of ``VARYING``: with it all numbers of a run have the same length."""
 
 
-def head(port: int, path: str, varying: bool) -> str:
-    """One request's head; where ``varying``, with ``COUNTER`` still in it."""
-    fields = [("Host", f"127.0.0.1:{port}"), *FIELDS]
+def head(port: int, path: str, varying: bool = False, more: Sequence[tuple[str, str]] = ()) -> str:
+    """One request's head, ``more`` fields last; where ``varying``, with ``COUNTER`` still in it."""
+    fields = [("Host", f"127.0.0.1:{port}"), *FIELDS, *more]
     if varying:
         fields = [(name, VARYING.get(name, value)) for name, value in fields]
     return f"GET {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields) + "\r\n"
 
 
-def request(port: int, path: str) -> bytes:
-    """The request of the first mode, ready to send."""
-    return head(port, path, varying=False).encode("latin-1")
+def request(port: int, path: str, more: Sequence[tuple[str, str]] = (), choice: str = COUNTER) -> bytes:
+    """The request of the first mode, ready to send; of the third with this choice."""
+    return head(port, path, more=more).replace(COUNTER, choice).encode("latin-1")
 
 
-def wrk_script(port: int, path: str, varying: bool) -> str:
-    """The Lua that makes wrk send these bytes, and print its summary as one line that ``load.parse`` reads."""
-    parts = head(port, path, varying).split(COUNTER)
-    if varying:
-        joined = " .. n .. ".join(_lua(part) for part in parts)
-        send = f"local n = {FIRST_NUMBER}\nrequest = function() n = n + 1; return {joined} end\n"
+def wrk_script(template: str, choices: Sequence[str] = ()) -> str:
+    """The Lua that makes wrk send this head, and print its summary as one line that ``load.parse`` reads.
+
+    Where the head has ``COUNTER`` in it, one of ``choices`` stands there, in an order that is random and always the
+    same; without choices, a number that is never the same.
+    """
+    parts = [_lua(part) for part in template.split(COUNTER)]
+    if len(parts) == 1:
+        return f"wrk.format = function() return {parts[0]} end\n" + _SUMMARY
+    joined = " .. n .. ".join(parts)
+    if choices:
+        table = ",".join(map(_lua, choices))
+        send = f"local c, x = {{{table}}}, 1\n{_NEXT_CHOICE}return {joined} end\n"
     else:
-        send = f"wrk.format = function() return {_lua(parts[0])} end\n"
+        send = f"local n = {FIRST_NUMBER}\nrequest = function() n = n + 1; return {joined} end\n"
     return send + _SUMMARY
 
 
@@ -70,6 +79,8 @@ def _lua(text: str) -> str:
     return f'"{escaped}"'
 
 
+_NEXT_CHOICE = "request = function() x = x * 16807 % 2147483647; local n = c[x % #c + 1]; "
+"""Park and Miller's generator: exact in Lua's numbers."""
 _SUMMARY = """
 done = function(summary, latency, requests)
   local e = summary.errors

@@ -46,7 +46,7 @@ def parse(output: str) -> Summary:
     raise ValueError(f"wrk printed no summary: {output.strip()[-300:]!r}")
 
 
-def problem(summary: Summary, expected_bytes: int) -> str | None:
+def problem(summary: Summary, expected_bytes: float) -> str | None:
     """Why this run does not count, or ``None``; ``expected_bytes`` is the wire length of the right response."""
     if summary.errors:
         counts = ", ".join(f"{count} {kind}" for kind, count in summary.errors.items())
@@ -55,7 +55,7 @@ def problem(summary: Summary, expected_bytes: int) -> str | None:
         return "no request was answered"
     mean = summary.response_bytes / summary.requests
     if abs(mean - expected_bytes) > BYTES_TOLERANCE * expected_bytes:
-        return f"responses of {mean:.0f} bytes on the average where the right one has {expected_bytes}"
+        return f"responses of {mean:.0f} bytes on the average where the right one has {expected_bytes:.0f}"
     return None
 
 

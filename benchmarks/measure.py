@@ -6,29 +6,36 @@ Nothing is timed before the server has given the right answer (status, body, len
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import io
 import os
 import socket
+import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from benchmarks import alone, browser, holders, load
+from benchmarks import alone, browser, downloads, holders, load
 from benchmarks.figures import ALONE, Measurement
 from benchmarks.peers import Job, Peer
 from benchmarks.processes import Processes, ServerFailed
-from benchmarks.workloads import STATIC_BODY, STATIC_NAME, App, Kind, Workload
+from benchmarks.trees import roomy
+from benchmarks.workloads import App, Kind, Workload
 
 ROOT = Path(__file__).resolve().parent.parent
 FOREIGN = ("PRODSERVE", "DJANGO_", "FLASK_", "GUNICORN_", "GRANIAN_", "UWSGI_")
 START_S = 15.0
+CHECKING_CONNECTIONS = 4
 CONNECTIONS_PER_CLIENT = 15_000
+HELLOS = 1000
 MIB = 1024 * 1024
+ENCODED_SUFFIXES = (".br", ".gz")
 
 
 @dataclass(frozen=True)
@@ -56,21 +63,29 @@ class Answer:
     status: int
     body: bytes
     wire_bytes: int
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Served:
-    """A server that runs and was checked."""
+    """A server that runs, ``start_s`` after its start at the latest, and was checked.
+
+    The requests have ``fields`` besides the browser's; a response has ``wire_bytes`` on the average.
+    """
 
     processes: Processes
     port: int
-    answer: Answer
+    start_s: float
+    wire_bytes: float
+    fields: tuple[tuple[str, str], ...]
 
 
-def measure(workload: Workload, peer: Peer, settings: Settings) -> Measurement:
-    """Measure; what goes wrong is the measurement's ``problem``."""
+def measure(workload: Workload, peer: Peer, settings: Settings, static: Path | None = None) -> Measurement:
+    """Measure; what goes wrong is the measurement's ``problem``. ``static`` has the files of the workload's tree."""
     try:
-        with serving(workload, peer, settings) as served:
+        if workload.kind == "growth":
+            return _growth(workload, peer, settings, static)
+        with serving(workload, peer, settings, static) as served:
             return KINDS[workload.kind](workload, peer, settings, served)
     except (ServerFailed, OSError, ValueError) as error:
         return Measurement(workload.name, peer.name, problem=str(error))
@@ -100,63 +115,111 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def serving(workload: Workload, peer: Peer, settings: Settings) -> Iterator[Served]:
+def serving(workload: Workload, peer: Peer, settings: Settings, static: Path | None = None) -> Iterator[Served]:
     """The server, running and checked; its files lie in memory where the machine has ``/dev/shm``."""
-    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=place) as name:
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=roomy()) as name:
         folder = Path(name)
-        static = folder / "static" if workload.static else None
-        if static is not None:
-            static.mkdir()
-            (static / STATIC_NAME).write_bytes(STATIC_BODY)
         port = free_port()
-        launch = peer.launch(Job(workload.app, port, folder, workload.workers, static))
+        encoded = workload.tree is not None and workload.tree.encoded
+        launch = peer.launch(Job(workload.app, port, folder, workload.workers, static, encoded))
         for path, text in launch.files.items():
             path.write_text(text)
         commands = [(*settings.server_pin, *command) for command in launch.commands]
+        started = time.monotonic()
         with Processes(
             commands, environment(), settings.sites.get(workload.app, ROOT), folder / "server.log"
         ) as server:
-            yield Served(server, port, first_answer(workload, server, port))
+            first = first_answer(workload, server, port)
+            start_s = time.monotonic() - started
+            fields = workload.fields
+            if workload.revalidates:
+                if wrong := wrong_answer(dataclasses.replace(workload, status=200), first):
+                    raise server.failed(wrong)
+                fields = (*fields, *validators(first))
+            yield Served(server, port, start_s, checked(workload, server, port, fields, static), fields)
 
 
 def first_answer(workload: Workload, server: Processes, port: int) -> Answer:
-    """Wait until the server answers, and check what it says; ServerFailed otherwise."""
+    """Wait until the server answers; ServerFailed where it does not."""
     deadline = time.monotonic() + START_S
+    choice = workload.choices[-1] if workload.choices else ""
     while True:
         try:
-            answer = ask(port, workload.path)
-            break
+            (answer,) = ask_all(port, [browser.request(port, workload.path, workload.fields, choice)])
+            return answer
         except (OSError, http.client.HTTPException) as error:
             if server.ended():
                 raise server.failed("ended at its start") from error
             if time.monotonic() > deadline:
                 raise server.failed(f"no answer within {START_S:g} s ({error})") from error
-            time.sleep(0.05)
-    wrong = wrong_answer(workload, answer)
-    if wrong:
-        raise server.failed(wrong)
-    return answer
+            time.sleep(0.02)
 
 
-def wrong_answer(workload: Workload, answer: Answer) -> str | None:
-    """What is wrong with it, or ``None``."""
-    if answer.status != 200:
+def validators(answer: Answer) -> tuple[tuple[str, str], ...]:
+    """What a browser that kept this answer adds when it asks again."""
+    given = (("If-None-Match", answer.fields.get("etag")), ("If-Modified-Since", answer.fields.get("last-modified")))
+    return tuple((name, value) for name, value in given if value is not None)
+
+
+def checked(
+    workload: Workload, server: Processes, port: int, fields: Sequence[tuple[str, str]], static: Path | None
+) -> float:
+    """Ask for everything that will be asked for, once; bytes of a response on the average. ServerFailed if wrong."""
+    choices = workload.choices or ("",)
+    requests = (browser.request(port, workload.path, fields, choice) for choice in choices)
+    lengths = []
+    for choice, answer in zip(choices, ask_all(port, requests), strict=True):
+        right = right_body(workload, choice, static) if workload.tree and static else None
+        if wrong := wrong_answer(workload, answer, right):
+            raise server.failed(wrong)
+        lengths.append(answer.wire_bytes)
+    return statistics.fmean(lengths)
+
+
+def right_body(workload: Workload, choice: str, static: Path) -> bytes:
+    """What the response is to contain: the file, its encoded copy, a part of it, or nothing in a 304."""
+    path = static / workload.path.replace(browser.COUNTER, choice).removeprefix("/static/")
+    beside = [path.with_name(path.name + suffix) for suffix in ENCODED_SUFFIXES]
+    if workload.status == 304:
+        return b""
+    if workload.status == 206:
+        first, _, last = choice.partition("-")
+        with path.open("rb") as file:
+            file.seek(int(first))
+            return file.read(int(last) - int(first) + 1)
+    return next((each for each in beside if each.exists()), path).read_bytes()
+
+
+def wrong_answer(workload: Workload, answer: Answer, right: bytes | None = None) -> str | None:
+    """What is wrong with it, or ``None``; ``right`` is the whole body, where the workload does not know it."""
+    if answer.status != workload.status:
         return f"status {answer.status}"
-    if workload.contains not in answer.body or workload.body not in (None, answer.body):
+    if workload.contains not in answer.body or (workload.body if right is None else right) not in (None, answer.body):
         return f"wrong body: {answer.body[:100]!r}"
     return None
 
 
 def ask(port: int, path: str, timeout_s: float = 10.0) -> Answer:
     """Send the browser's request on a connection of its own."""
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as conn:
-        conn.sendall(browser.request(port, path))
-        counter = _Counter(conn)
-        response = http.client.HTTPResponse(counter)  # type: ignore[arg-type]  # it only calls makefile
-        response.begin()
-        body = response.read()
-        return Answer(response.status, body, counter.received)
+    (answer,) = ask_all(port, [browser.request(port, path)], timeout_s)
+    return answer
+
+
+def ask_all(port: int, requests: Iterable[bytes], timeout_s: float = 10.0) -> Iterator[Answer]:
+    """Send one request after the other, on some connections in turn, and hand over the answers."""
+    conns: list[socket.socket] = []
+    with ExitStack() as stack:
+        for number, request in enumerate(requests):
+            if number < CHECKING_CONNECTIONS:
+                conns.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=timeout_s)))
+            conn = conns[number % CHECKING_CONNECTIONS]
+            conn.sendall(request)
+            counter = _Counter(conn)
+            response = http.client.HTTPResponse(counter)  # type: ignore[arg-type]  # it only calls makefile
+            response.begin()
+            body = response.read()
+            fields = {name.lower(): value for name, value in response.getheaders()}
+            yield Answer(response.status, body, counter.received, fields)
 
 
 class _Counter(io.RawIOBase):
@@ -188,7 +251,8 @@ def free_port() -> int:
 
 def _load(workload: Workload, peer: Peer, settings: Settings, served: Served) -> Measurement:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(browser.wrk_script(served.port, workload.path, workload.varying))
+        template = browser.head(served.port, workload.path, workload.varying, served.fields)
+        script.write(browser.wrk_script(template, workload.choices))
         script.flush()
         if settings.warm_up_s:
             load.wrk(script.name, served.port, settings.warm_up_s, settings.client_pin)
@@ -206,7 +270,51 @@ def _load(workload: Workload, peer: Peer, settings: Settings, served: Served) ->
         "busy": cpu_s / summary.duration_s,
         "pss_mib": served.processes.memory().pss / MIB,
     }
-    return Measurement(workload.name, peer.name, metrics, load.problem(summary, served.answer.wire_bytes))
+    return Measurement(workload.name, peer.name, metrics, load.problem(summary, served.wire_bytes))
+
+
+def _download(workload: Workload, peer: Peer, settings: Settings, served: Served) -> Measurement:
+    assert workload.tree is not None
+    request, length = browser.request(served.port, workload.path, served.fields), workload.tree.largest
+    run = partial(
+        downloads.in_a_process, served.port, request, workload.connections, status=workload.status, length=length
+    )
+    if settings.warm_up_s:
+        run(seconds=settings.warm_up_s / 2, prefix=settings.client_pin)
+    before = served.processes.cpu_ns()
+    tally = run(seconds=settings.seconds, prefix=settings.client_pin)
+    after = served.processes.cpu_ns()
+    if before.keys() != after.keys():
+        return Measurement(workload.name, peer.name, problem="the server's processes changed during the run")
+    cpu_s = (sum(after.values()) - sum(before.values())) / 1e9
+    metrics = {
+        "cpu_us": cpu_s * 1e6 / max(1, tally.responses),
+        "cpu_ms_gb": cpu_s * 1e12 / max(1, tally.body_bytes),
+        "gb_s": tally.body_bytes / 1e9 / tally.duration_s,
+        "responses": float(tally.responses),
+        "busy": cpu_s / tally.duration_s,
+        "pss_mib": served.processes.memory().pss / MIB,
+    }
+    return Measurement(workload.name, peer.name, metrics, tally.problem)
+
+
+def _growth(workload: Workload, peer: Peer, settings: Settings, static: Path | None) -> Measurement:
+    bare = dataclasses.replace(workload, tree=None, path=f"/{browser.COUNTER}", choices=("",) * HELLOS)
+    of_a_file = dataclasses.replace(workload, contains=b"", body=None)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-empty-") as empty,
+        serving(bare, peer, settings, Path(empty)) as served,
+    ):
+        bare_start_s, bare_pss = served.start_s, served.processes.memory().pss
+    with serving(of_a_file, peer, settings, static) as served:
+        start_s, pss = served.start_s, served.processes.memory().pss
+    metrics = {
+        "start_s": start_s,
+        "later_s": start_s - bare_start_s,
+        "pss_mib": pss / MIB,
+        "more_mib": (pss - bare_pss) / MIB,
+    }
+    return Measurement(workload.name, peer.name, metrics)
 
 
 def _memory(workload: Workload, peer: Peer, settings: Settings, served: Served) -> Measurement:
@@ -255,4 +363,4 @@ def settled(server: Processes, rest_s: float) -> int:
 
 
 Measure = Callable[[Workload, Peer, Settings, Served], Measurement]
-KINDS: dict[Kind, Measure] = {"load": _load, "idle": _held, "crowd": _held, "memory": _memory}
+KINDS: dict[Kind, Measure] = {"load": _load, "download": _download, "idle": _held, "crowd": _held, "memory": _memory}

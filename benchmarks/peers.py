@@ -18,18 +18,23 @@ from benchmarks.workloads import App
 SCRIPTS = Path(sys.executable).parent
 CONNECTIONS = 19_000
 KEEP_ALIVE_S = 300
+NGINX_BROTLI = Path("/usr/lib/nginx/modules/ngx_http_brotli_static_module.so")
 THREADS = 8
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a server is to do: serve ``app``, and files of ``static`` (a folder) under ``/static/``."""
+    """What a server is to do: serve ``app``, and files of ``static`` (a folder) under ``/static/``.
+
+    ``encoded``: copies in other codings lie beside them.
+    """
 
     app: App
     port: int
     folder: Path
     workers: int = 1
     static: Path | None = None
+    encoded: bool = False
 
     @property
     def target(self) -> str:
@@ -129,10 +134,10 @@ def _uwsgi(job: Job) -> Launch:
 
 def _nginx(job: Job) -> Launch:
     config = job.folder / "nginx.conf"
+    place = "location / { return 200 'Hello, world!\\n'; default_type text/plain; }"
     if job.static is not None:
-        place = f"location /static/ {{ alias {job.static}/; }}"
-    else:
-        place = "location / { return 200 'Hello, world!\\n'; default_type text/plain; }"
+        place = f"location /static/ {{ alias {job.static}/; {'gzip_static on; gzip_vary on; ' if job.encoded else ''}"
+        place += "brotli_static on; }" if job.encoded and NGINX_BROTLI.exists() else "}"
     return Launch((_nginx_command(config),), {config: nginx_config(job.port, job.folder, place)})
 
 
@@ -149,7 +154,9 @@ def _nginx_command(config: Path) -> tuple[str, ...]:
 
 def nginx_config(port: int, folder: Path, location: str) -> str:
     """nginx with one worker, what its manual advises for speed, and its access log written in batches as ours is."""
+    module = f"load_module {NGINX_BROTLI};" if "brotli_static" in location else ""
     return f"""
+{module}
 daemon off; worker_processes 1; pid {folder}/nginx.pid; user root;
 worker_rlimit_nofile {CONNECTIONS + 1000};
 events {{ worker_connections {CONNECTIONS}; multi_accept on; }}
@@ -157,7 +164,7 @@ http {{
   include /etc/nginx/mime.types;
   access_log {folder}/nginx-access.log combined buffer=64k flush=1s;
   sendfile on; tcp_nopush on; tcp_nodelay on; server_tokens off;
-  open_file_cache max=1000 inactive=60s; open_file_cache_valid 60s; open_file_cache_errors on;
+  open_file_cache max=20000 inactive=60s; open_file_cache_valid 60s; open_file_cache_errors on;
   keepalive_timeout {KEEP_ALIVE_S}s; keepalive_requests 100000000;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;

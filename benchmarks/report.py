@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.figures import ALONE, Measurement, Spread, Summary, Verdict, judge, ratio, summarise
-from benchmarks.workloads import CPU, PER_CONNECTION, PSS, Kind, Target, Workload
+from benchmarks.workloads import CPU, CPU_GB, LATER, MORE, PER_CONNECTION, PSS, Kind, Target, Workload
 
 Column = tuple[str, str, Callable[[float], str]]
 
@@ -17,6 +17,18 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {
         ("core busy", "busy", "{:.0%}".format),
         ("PSS MiB", PSS, "{:.1f}".format),
     ),
+    "download": (
+        ("CPU us/request", CPU, "{:,.0f}".format),
+        ("GB/s", "gb_s", "{:.2f}".format),
+        ("responses", "responses", "{:,.0f}".format),
+        ("core busy", "busy", "{:.0%}".format),
+        ("PSS MiB", PSS, "{:.1f}".format),
+    ),
+    "growth": (
+        ("later s", LATER, "{:.2f}".format),
+        ("PSS MiB", PSS, "{:.1f}".format),
+        ("more MiB", MORE, "{:.1f}".format),
+    ),
     "idle": (("held", "connections", "{:,.0f}".format), ("unanswered", "unanswered", "{:,.0f}".format)),
     "crowd": (("held", "connections", "{:,.0f}".format), ("unanswered", "unanswered", "{:,.0f}".format)),
     "memory": (("own MiB", "own_mib", "{:.1f}".format), ("processes", "processes", "{:.0f}".format)),
@@ -25,6 +37,8 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {
 
 MAIN: dict[Kind, Column] = {
     "load": ("CPU us/request", CPU, "{:.2f}".format),
+    "download": ("CPU ms/GB", CPU_GB, "{:.1f}".format),
+    "growth": ("start s", "start_s", "{:.2f}".format),
     "idle": ("bytes/connection", PER_CONNECTION, "{:,.0f}".format),
     "crowd": ("bytes/connection", PER_CONNECTION, "{:,.0f}".format),
     "memory": ("PSS MiB", PSS, "{:.1f}".format),
@@ -117,7 +131,9 @@ def comparison(target: Target) -> str:
 
 
 def number(verdict: Verdict) -> str:
-    """What was measured: ratios with three digits."""
+    """What was measured: ratios with three digits after the point, small numbers with two."""
     if verdict.measured is None:
         return "-"
-    return f"{verdict.measured:.3f}" if verdict.target.baseline else f"{verdict.measured:,.0f}"
+    if verdict.target.baseline:
+        return f"{verdict.measured:.3f}"
+    return f"{verdict.measured:,.0f}" if verdict.measured >= 100 else f"{verdict.measured:.2g}"

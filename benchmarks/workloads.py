@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.apps import HELLO
+from benchmarks.browser import COUNTER
+from benchmarks.trees import Tree
 
-Kind = Literal["load", "idle", "crowd", "memory"]
-
-STATIC_NAME = "site.css"
-STATIC_BODY = (b".a{color:#123456;margin:0 auto}\n" * 100)[:3000]
+Kind = Literal["load", "download", "idle", "crowd", "memory", "growth"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Workload:
-    """One thing to measure. ``contains`` is a part of the right body, ``body`` all of it where it is known."""
+    """One thing to measure. ``contains`` is a part of the right body, ``body`` all of it where it is known.
+
+    With a ``tree`` the files under ``/static/`` are asked for instead, and the right body is the file's. ``COUNTER`` in
+    ``path`` or in a value of ``fields`` stands for one of ``choices``, another in each request, in an order that looks
+    random and is the same for all servers. Where it ``revalidates`` the validators that the server gave are sent back.
+    """
 
     name: str
     title: str
@@ -75,7 +79,11 @@ class Workload:
     body: bytes | None = None
     path: str = "/"
     varying: bool = False
-    static: bool = False
+    tree: Tree | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+    choices: tuple[str, ...] = ()
+    revalidates: bool = False
+    status: int = 200
     workers: int = 1
     connections: int = 0
     targets: tuple[Target, ...] = ()
@@ -87,12 +95,23 @@ def named(workload: Workload) -> tuple[str, ...]:
     return tuple(peer for peer in workload.peers if peer in wanted)
 
 
+PICTURE = Tree("picture", ".png", 3000, 3000)
+STYLE_SHEET = Tree("site", ".css", 100_000, 100_000, encoded=True)
+PHOTOGRAPH = Tree("photograph", ".jpg", 1 << 20, 1 << 20)
+FILM = Tree("film", ".mp4", 100 << 20, 100 << 20)
+PICTURES = Tree("picture", ".png", 3000, 30_000, count=10_000)
+LARGE_TREE = Tree("file", ".png", 10, 10, count=100_000)
+SEEK_BYTES = 64 << 10
+SEEKS = tuple(f"{start}-{start + SEEK_BYTES - 1}" for start in range(0, FILM.largest - SEEK_BYTES, SEEK_BYTES))
+
 OURS = ("prodserve-greenlets", "prodserve-threads")
 WSGI_SERVERS = (
     *OURS, "bjoern", "granian", "nginx-uwsgi", "uwsgi", "waitress", "gunicorn-gevent", "gunicorn-gthread",
 )  # fmt: skip
 FRAMEWORK_SERVERS = (*OURS, "granian", "nginx-uwsgi", "gunicorn-gevent", "gunicorn-gthread")
+FILE_SERVERS = (*OURS, "nginx")
 CPU, PSS, PER_CONNECTION, UNANSWERED = "cpu_us", "pss_mib", "bytes_per_connection", "unanswered"
+CPU_GB, LATER, MORE = "cpu_ms_gb", "later_s", "more_mib"
 
 
 def _cpu(peer: str, **at_most: float) -> tuple[Target, ...]:
@@ -117,9 +136,35 @@ WORKLOADS: dict[str, Workload] = {
             targets=_cpu("prodserve-greenlets", bjoern=1.5, granian=1.0),
         ),
         Workload(
-            "static-3k", "static file of 3,000 bytes", "load", HELLO_APP, (*OURS, "nginx", "granian"),
-            STATIC_BODY, STATIC_BODY, path=f"/static/{STATIC_NAME}", static=True,
+            "static-3k", "static file of 3,000 bytes", "load", HELLO_APP, (*FILE_SERVERS, "granian"), b"",
+            path="/static/picture.png", tree=PICTURE, targets=_cpu("prodserve-greenlets", nginx=0.85),
+        ),
+        Workload(
+            "static-304", "the same, unchanged: If-None-Match and If-Modified-Since", "load", HELLO_APP, FILE_SERVERS,
+            b"", path="/static/picture.png", tree=PICTURE, revalidates=True, status=304,
             targets=_cpu("prodserve-greenlets", nginx=0.9),
+        ),
+        Workload(
+            "static-100k", "style sheet of 100,000 bytes, its encoded copy", "load", HELLO_APP, FILE_SERVERS, b"",
+            path="/static/site.css", tree=STYLE_SHEET, targets=_cpu("prodserve-greenlets", nginx=1.0),
+        ),
+        Workload(
+            "static-1m", "static file of 1 MiB", "download", HELLO_APP, FILE_SERVERS, b"", connections=32,
+            path="/static/photograph.jpg", tree=PHOTOGRAPH, targets=_cpu("prodserve-greenlets", nginx=1.0),
+        ),
+        Workload(
+            "static-100m", "static file of 100 MiB", "download", HELLO_APP, FILE_SERVERS, b"", connections=4,
+            path="/static/film.mp4", tree=FILM, targets=(Target(CPU_GB, "prodserve-greenlets", "nginx", 1.1),),
+        ),
+        Workload(
+            "static-range", "64 KiB out of 100 MiB, elsewhere each time", "load", HELLO_APP, FILE_SERVERS, b"",
+            path="/static/film.mp4", tree=FILM, fields=(("Range", f"bytes={COUNTER}"),), choices=SEEKS, status=206,
+            targets=_cpu("prodserve-greenlets", nginx=1.1),
+        ),
+        Workload(
+            "static-10k", "10,000 files of 3,000 to 30,000 bytes in random order", "load", HELLO_APP, FILE_SERVERS,
+            b"", path=f"/static/{COUNTER}", tree=PICTURES, choices=PICTURES.names(),
+            targets=_cpu("prodserve-greenlets", nginx=1.2),
         ),
         Workload(
             "flask-hello", "Flask hello", "load", FLASK_APP, FRAMEWORK_SERVERS, b"Hello, World!",
@@ -146,6 +191,11 @@ WORKLOADS: dict[str, Workload] = {
             "memory", "4 workers of the Django site after 500 requests", "memory", SITE_APP,
             ("prodserve-auto", *OURS, "granian", "gunicorn-gevent", "gunicorn-gthread"), SITE_PART,
             workers=4, targets=(Target(PSS, "prodserve-auto", "gunicorn-gevent", 0.6),),
+        ),
+        Workload(
+            "large-tree", "100,000 static files beside none, 2 workers, each asked for once", "growth", HELLO_APP,
+            OURS, HELLO, path=f"/static/{COUNTER}", tree=LARGE_TREE, choices=LARGE_TREE.names(), workers=2,
+            targets=(Target(LATER, "prodserve-greenlets", None, 1), Target(MORE, "prodserve-greenlets", None, 60)),
         ),
     )
 }  # fmt: skip

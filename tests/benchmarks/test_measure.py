@@ -46,7 +46,7 @@ def test_every_server_is_given_its_port_and_its_application(peer: str, tmp_path:
 def test_nginx_logs_in_batches_and_keeps_files_open() -> None:
     text = nginx_config(8123, Path("/run/x"), "location / { return 204; }")
     assert "access_log /run/x/nginx-access.log combined buffer=64k flush=1s;" in text
-    assert "open_file_cache max=1000" in text
+    assert "open_file_cache max=20000" in text
 
 
 @pytest.mark.parametrize(
