@@ -6,6 +6,7 @@ import errno
 import os
 import resource
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,10 @@ def tree(tmp_path: Path) -> Path:
 @pytest.fixture
 def site(tree: Path) -> Iterator[Site]:
     before = len(os.listdir("/proc/self/fd"))
-    yield Site(StaticRoot("/static/", str(tree), immutable=frozenset({"app.3f2a.js"})))
+    site = Site(StaticRoot("/static/", str(tree), immutable=frozenset({"app.3f2a.js"})))
+    yield site
+    site.later(20)
+    site.files.tick(site.tick_s)  # files that nobody asks for are closed
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -377,10 +381,27 @@ def test_a_file_that_disappears_is_404_and_comes_back(site: Site, tree: Path, na
     assert site.get(f"/static/{name}").body == content
 
 
-def test_a_large_file_that_disappears_within_the_second_is_404(site: Site, tree: Path) -> None:
+def test_a_large_file_that_disappears_is_404_within_the_second(site: Site, tree: Path) -> None:
     site.get("/static/large.bin")
     (tree / "large.bin").unlink()
+    assert site.get("/static/large.bin").status in (200, 404)
+    site.later()
     assert site.get("/static/large.bin").status == 404
+
+
+def test_an_open_file_is_closed_when_nobody_asks_for_it_any_more(site: Site, tree: Path) -> None:
+    def is_open() -> bool:
+        links = [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
+        return str(tree / "large.bin") in links
+
+    site.get("/static/large.bin")
+    assert is_open()
+    for _ in range(10):
+        site.files.tick(site.tick_s)
+        site.later()
+    site.files.tick(site.tick_s)
+    assert not is_open()
+    assert site.get("/static/large.bin").body == LARGE
 
 
 def test_an_encoded_copy_is_seen_when_it_appears_and_when_it_disappears(site: Site, tree: Path) -> None:
@@ -612,14 +633,30 @@ def test_contents_in_memory_are_bounded_and_the_least_used_goes_first(tree: Path
         write(tree / name, name.encode() * 80)  # 480 bytes: two fit
     for name in names:
         assert site.get(f"/static/{name}").body == name.encode() * 80
-    at_hand = [name for name in names if site.files.hot(f"/static/{name}".encode(), site.tick_s)]
-    assert at_hand == names[-2:]
+
+    def at_hand() -> list[str]:
+        hot = partial(site.files.hot, now_s=site.tick_s)
+        targets = {name: f"/static/{name}".encode() for name in names}
+        return [name for name, target in targets.items() if hot(target) is not None and hot(target) is hot(target)]
+
+    assert at_hand() == names[:2]  # what is in use in this second stays
     site.later()
-    site.get(f"/static/{names[-2]}")
-    site.get(f"/static/{names[0]}")
-    at_hand = [name for name in names if site.files.hot(f"/static/{name}".encode(), site.tick_s)]
-    assert at_hand == [names[0], names[-2]]
+    site.get(f"/static/{names[1]}")
+    site.get(f"/static/{names[5]}")
+    site.get(f"/static/{names[6]}")
+    assert at_hand() == [names[1], names[5]]
     assert site.get(f"/static/{names[3]}", range="bytes=0-1").body == b"m3"
+
+
+def test_small_files_beyond_the_memory_are_read_again_each_time(tree: Path) -> None:
+    site = Site(StaticRoot("/static/", str(tree)), index=FileIndex(contents_limit_bytes=10))
+    assert site.get("/static/a.txt").body == b"0123456789" * 10
+    again = site.files.hot(b"/static/a.txt", site.tick_s)
+    assert again is not None
+    assert read(again).body == b"0123456789" * 10
+    write(tree / "a.txt", b"changed in place, within the second", CHANGED_S + 9)
+    assert site.files.hot(b"/static/a.txt", site.tick_s) is None
+    assert site.get("/static/a.txt").body == b"changed in place, within the second"
 
 
 def test_the_number_of_known_files_is_bounded(tree: Path) -> None:

@@ -267,8 +267,11 @@ class Connection:
         if files is not None and line.target.startswith(files.prefixes):
             template = fields.environ
             answer = None
-            if line.method == "GET" and not fields.conditional:
-                answer = files.hot(line.target, engine.now_s, template.get("HTTP_ACCEPT_ENCODING"))
+            if line.method == "GET":
+                if fields.conditional:
+                    answer = files.hot_unchanged(line.target, engine.now_s, template)
+                else:
+                    answer = files.hot(line.target, engine.now_s, template.get("HTTP_ACCEPT_ENCODING"))
             if answer is None:
                 answer = files.answer(line.method, line.target, template, engine.now_s)
             if answer is not None:

@@ -1,187 +1,76 @@
-"""What is known of the files of all static roots: their state, their codings, their heads; small contents too.
+"""What is remembered of files that were asked for: their state, codings and heads, descriptors, small contents.
 
-Bounded in every direction: number of files, bytes of content. Each entry is compared with the disk at most once a
-second and only when it is asked for; names that do not exist leave nothing behind. Least recently used goes first, to
-the second.
+Bounded in every direction: number of files, of descriptors, bytes of content. Each entry is compared with the disk at
+most once a second and only when it is asked for; names that do not exist leave nothing behind. Least recently used goes
+first, to the second.
 """
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
-from functools import partial
-from posix import close as close_now  # gevent's os.close waits for the loop to come round
+from collections.abc import Callable
+from time import time
 
-from ..adapter import StaticRoot
 from ..http.answer import Answer
-from ..http.media_types import compressible, content_type
-from ..http.negotiation import IDENTITY, choose_coding
-from .names import canonical_path
-from .representation import Representation, cache_control
-from .trees import DirectoryTree, FileState, FileTree, ListedTree, state_at, state_of
+from ..http.segments import HeldFile
+from .delivery import CONTENT_LIMIT_BYTES, Contents, FileChanged, read_all
+from .folders import Folders
+from .representation import Representation
+from .served import ServedFile
+from .trees import is_at
 
 FILES_MAX = 16384
-CONTENT_LIMIT_BYTES = 65536
 CONTENTS_LIMIT_BYTES = 16 * 1024 * 1024
-CODING_SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
-REMEMBERED_CHOICES = 32
-REMEMBERED_CHARACTERS = 200
+DESCRIPTORS_MAX = 16384
+DESCRIPTOR_IDLE_S = 10
+"""An open file keeps its room on the disk, also when it was deleted."""
 
 
-class Mount:
-    """One static root, ready to be looked into."""
+class FileIndex(Contents):
+    """The files that were asked for lately, by the canonical raw path; at most ``files_max`` of them.
 
-    def __init__(self, root: StaticRoot) -> None:
-        self.prefix = canonical_path(root.url_prefix)
-        self.tree: FileTree = ListedTree(root.files) if root.files is not None else DirectoryTree(root.directory or "")
-        self.index = root.index
-        self._immutable = root.immutable
-        self._max_age_s = root.max_age_s
-
-    def key(self, name: str) -> bytes:
-        """The raw path under which the file is remembered."""
-        return self.prefix + canonical_path(name)
-
-    def has(self, name: str) -> bool:
-        """Whether there is a file of that name that may be served."""
-        try:
-            self._state(name)
-        except OSError:
-            return False
-        return True
-
-    def look_up(self, name: str, tick_s: int, now_s: int) -> ServedFile:
-        """All that can be served for ``name`` at the moment ``now_s``; ``OSError`` where that is nothing."""
-        own = self._state(name)
-        immutable = name in self._immutable
-        represent = partial(
-            Representation,
-            content_type=content_type(name),
-            caching=cache_control(immutable, self._max_age_s),
-            now_s=now_s,
-        )
-        path = self.tree.path(name) or ""
-        present, absent, encoded = [(path, own)], [], []
-        for coding, suffix in CODING_SUFFIXES.items() if compressible(name) else ():
-            beside = self.tree.path(name + suffix)
-            if beside is None:
-                continue
-            state = state_at(beside)
-            if state is None:
-                absent.append(beside)
-                continue
-            present.append((beside, state))
-            if state.size < own.size and (immutable or not _older(state, own)) and self._is(name + suffix, state):
-                encoded.append((state.size, coding, beside, state))
-        representations = [represent(path, IDENTITY, own, varies=bool(encoded))]
-        representations += [represent(path, coding, state, varies=True) for _, coding, path, state in sorted(encoded)]
-        return ServedFile(self.key(name), representations, present, absent, tick_s)
-
-    def _state(self, name: str) -> FileState:
-        fd = self.tree.open(name)
-        try:
-            return state_of(os.fstat(fd))
-        finally:
-            close_now(fd)
-
-    def _is(self, name: str, state: FileState) -> bool:
-        """Whether what may be served as ``name`` is what was seen at its path."""
-        try:
-            return self._state(name) == state
-        except OSError:
-            return False
-
-
-def _older(encoded: FileState, own: FileState) -> bool:
-    """Whether an encoded copy was made before the file's last change; some tools keep whole seconds only."""
-    return encoded.modified_ns // 1_000_000_000 < own.modified_ns // 1_000_000_000
-
-
-class ServedFile:
-    """One file in all of its codings, as it was when it was last looked at."""
-
-    __slots__ = ("absent", "by_accept", "checked_s", "codings", "key", "plain", "present", "representations")
+    Of their contents those up to ``CONTENT_LIMIT_BYTES`` are held while there is room, ``contents_limit_bytes`` in all.
+    """
 
     def __init__(
         self,
-        key: bytes,
-        representations: list[Representation],
-        present: list[tuple[str, FileState]],
-        absent: list[str],
-        tick_s: int,
+        files_max: int = FILES_MAX,
+        contents_limit_bytes: int = CONTENTS_LIMIT_BYTES,
+        descriptors_max: int = DESCRIPTORS_MAX,
+        clock: Callable[[], float] = time,
     ) -> None:
-        self.key = key
-        self.representations = tuple(representations)
-        """The unencoded one, then the encoded ones, smallest first."""
-        self.codings = tuple([each.coding for each in representations[1:]])
-        self.present = tuple(present)
-        self.absent = tuple(absent)
-        """Paths that change what is served once something appears there."""
-        self.checked_s = tick_s
-        self.plain: Answer | None = None
-        """The answer to a plain GET, where it is in memory and the file has one coding only."""
-        self.by_accept: dict[str, Answer] | None = None
-        """The same by Accept-Encoding, where it has several."""
-
-    def select(self, accept_encoding: str | None) -> Representation:
-        """The representation for a request with this Accept-Encoding (``None``: it has none)."""
-        if not self.codings or accept_encoding is None:
-            return self.representations[0]
-        coding = choose_coding(accept_encoding, self.codings)
-        return self.representations[0 if coding == IDENTITY else 1 + self.codings.index(coding)]
-
-    def is_current(self) -> bool:
-        """Whether the disk still shows what was found."""
-        for path, state in self.present:
-            if state_at(path) != state:
-                return False
-        return not any(os.access(path, os.F_OK) for path in self.absent)
-
-    def remember(self, accept_encoding: str | None, answer: Answer) -> None:
-        """Keep the finished answer to a plain GET for the next one."""
-        if not self.codings:
-            self.plain = answer
-        elif accept_encoding is not None and len(accept_encoding) <= REMEMBERED_CHARACTERS:
-            if self.by_accept is None or len(self.by_accept) >= REMEMBERED_CHOICES:
-                self.by_accept = {}
-            self.by_accept[accept_encoding] = answer
-
-    def forget_answers(self) -> None:
-        """Drop finished answers: the content of one of them leaves the memory."""
-        self.plain = None
-        self.by_accept = None
-
-
-class FileIndex:
-    """The files that were asked for lately, by the canonical raw path; at most ``files_max`` of them.
-
-    Of their contents those up to ``CONTENT_LIMIT_BYTES`` are held, ``contents_limit_bytes`` in all.
-    """
-
-    def __init__(self, files_max: int = FILES_MAX, contents_limit_bytes: int = CONTENTS_LIMIT_BYTES) -> None:
         self._files_max = files_max
         self._contents_limit_bytes = contents_limit_bytes
+        self.descriptors_max = descriptors_max
         self.files: OrderedDict[bytes, ServedFile] = OrderedDict()
         self._contents: OrderedDict[Representation, ServedFile] = OrderedDict()
         self._contents_bytes = 0
+        self._held: OrderedDict[Representation, ServedFile] = OrderedDict()
+        self._folders = Folders(clock)
+        self._tick_s = -1
+
+    # The files
 
     def current(self, key: bytes, tick_s: int) -> ServedFile | None:
         """What is known of ``key`` and was compared with the disk within this second; ``None``: look it up."""
         file = self.files.get(key)
         if file is None or file.checked_s == tick_s:
             return file
-        if not file.is_current() or file.representations[0].ahead:
+        if not file.is_current(self._folders, tick_s) or file.representations[0].ahead:
             self.forget(file)
             return None
-        file.checked_s = tick_s
+        file.checked_s = self._tick_s = tick_s
         self.files.move_to_end(key)
         for representation in file.representations:
-            if representation in self._contents:
+            if representation.content is not None:
                 self._contents.move_to_end(representation)
+            if representation.held is not None:
+                self._held.move_to_end(representation)
         return file
 
     def add(self, file: ServedFile) -> None:
         """Take a new entry in, and let the least recently used one go for it."""
+        self._tick_s = file.checked_s
         if (former := self.files.get(file.key)) is not None:
             self.forget(former)
         while len(self.files) >= self._files_max:
@@ -191,16 +80,79 @@ class FileIndex:
     def forget(self, file: ServedFile) -> None:
         """Drop an entry and its contents."""
         self.files.pop(file.key, None)
+        file.checked_s = -1
         for representation in file.representations:
             self._drop_content(representation)
+            self._let_go(representation)
 
-    def keep(self, file: ServedFile, representation: Representation, content: bytes) -> Answer:
-        """Hold a small content in memory; others go for it."""
-        self._contents_bytes += len(content)
-        self._contents[representation] = file
-        while self._contents_bytes > self._contents_limit_bytes:
-            self._drop_content(next(iter(self._contents)))
-        return representation.keep(content)
+    # Their contents
+
+    def open(self, file: ServedFile, chosen: Representation) -> HeldFile:
+        """The descriptor that is held, or a new one, which is held from now on."""
+        held = chosen.held
+        if held is not None:
+            if not is_at(held.fd, chosen.state):
+                raise FileChanged(file)
+        else:
+            held = super().open(file, chosen)
+            if self.files.get(file.key) is file:
+                while len(self._held) >= self.descriptors_max:
+                    self._let_go(next(iter(self._held)))
+                chosen.held = held
+                self._held[chosen] = file
+        return held
+
+    def whole(self, file: ServedFile, chosen: Representation, accept_encoding: str | None) -> Answer:
+        """The answer with all of it: from memory, where it is or can be kept there."""
+        answer = chosen.whole
+        if answer is None:
+            if chosen.size > CONTENT_LIMIT_BYTES:
+                return super().whole(file, chosen, accept_encoding)
+            if not self._room_for(chosen.size) or self.files.get(file.key) is not file:
+                content = read_all(file, chosen, self.open(file, chosen))
+                if chosen.held is not None:
+                    file.remember(accept_encoding, chosen)
+                return Answer(200, chosen.head, (content,), chosen.size)
+            content = read_all(file, chosen, super().open(file, chosen))
+            self._contents_bytes += chosen.size
+            self._contents[chosen] = file
+            answer = chosen.keep(content)
+            self._let_go(chosen)
+        file.remember(accept_encoding, answer)
+        return answer
+
+    def again(self, file: ServedFile, chosen: Representation) -> Answer | None:
+        """The answer with all of a small file whose descriptor is held; ``None``: it is another file now.
+
+        HOT: benchmarks static-10k: more files in use than fit into memory."""
+        held = chosen.held
+        if held is None:
+            return None
+        if is_at(held.fd, chosen.state):
+            try:
+                return Answer(200, chosen.head, (read_all(file, chosen, held),), chosen.size)
+            except (FileChanged, OSError):
+                pass  # it changes right now
+        self.forget(file)
+        return None
+
+    def release_idle(self, tick_s: int) -> None:
+        """Close the descriptors of files that nobody has asked for within the last seconds."""
+        while self._held:
+            representation, file = next(iter(self._held.items()))
+            if file.checked_s > tick_s - DESCRIPTOR_IDLE_S:
+                return
+            self._let_go(representation)
+
+    def _room_for(self, size: int) -> bool:
+        """Make room in memory at the cost of what was not used in this second. What is in use stays: where more is in
+        use than there is room, each new content would only drive out one that is needed next."""
+        while self._contents_bytes + size > self._contents_limit_bytes:
+            oldest = next(iter(self._contents), None)
+            if oldest is None or self._contents[oldest].checked_s == self._tick_s:
+                return False
+            self._drop_content(oldest)
+        return True
 
     def _drop_content(self, representation: Representation) -> None:
         file = self._contents.pop(representation, None)
@@ -208,3 +160,11 @@ class FileIndex:
             self._contents_bytes -= representation.size
             representation.drop()
             file.forget_answers()
+
+    def _let_go(self, representation: Representation) -> None:
+        """Hold the descriptor no longer; answers that are being sent keep it open."""
+        file = self._held.pop(representation, None)
+        if file is not None:
+            representation.held = None
+            if representation.content is None:
+                file.forget_answers()

@@ -7,13 +7,13 @@ Where the time of the last change is made up, the time of the last change of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..clock import http_date
 from ..http.answer import Answer, head_block
 from ..http.negotiation import IDENTITY
 from ..http.ranges import ByteRange, multipart_end, part_head
-from ..http.segments import Segment
+from ..http.segments import HeldFile, Segment
 from .trees import FileState
 
 IMMUTABLE = "max-age=31536000, immutable"
@@ -30,10 +30,12 @@ def cache_control(immutable: bool, max_age_s: int | None) -> str:
 
 
 class Representation:
-    """What is sent for one file in one coding. ``content`` and ``whole`` come and go with the memory for them."""
+    """What is sent for one file in one coding. ``dated`` is the state whose time of last change counts, ``extra`` are
+    further fields. ``content``, ``whole`` and ``held`` come and go with the room for them."""
 
     __slots__ = (
         "_caching",
+        "_extra",
         "_unchanged",
         "_varies",
         "ahead",
@@ -42,6 +44,7 @@ class Representation:
         "content_type",
         "etag",
         "head",
+        "held",
         "last_modified_s",
         "path",
         "size",
@@ -50,7 +53,17 @@ class Representation:
     )
 
     def __init__(
-        self, path: str, coding: str, state: FileState, *, content_type: str, caching: str, varies: bool, now_s: int
+        self,
+        path: str,
+        coding: str,
+        state: FileState,
+        dated: FileState,
+        *,
+        content_type: str,
+        caching: str,
+        varies: bool,
+        now_s: int,
+        extra: Sequence[tuple[str, str]] = (),
     ) -> None:
         self.path = path
         self.coding = coding
@@ -59,13 +72,14 @@ class Representation:
         self.content_type = content_type
         self._caching = caching
         self._varies = varies
-        modified_s = state.modified_ns // 1_000_000_000
-        dated = modified_s >= MADE_UP_S
-        version = f"{modified_s:x}" if dated else f"{state.changed_ns:x}"
+        self._extra = extra
+        modified_s = dated.modified_ns // 1_000_000_000
+        real = modified_s >= MADE_UP_S
+        version = f"{modified_s:x}" if real else f"{dated.changed_ns:x}"
         self.etag = f'"{version}-{state.size:x}{"" if coding == IDENTITY else "-" + coding}"'
         self.ahead = modified_s > now_s + CLOCK_LAG_S
         """It is from the future, and has no Last-Modified until then: never later than Date (RFC 9110 §8.8.2.1)."""
-        self.last_modified_s = modified_s if dated and not self.ahead else None
+        self.last_modified_s = modified_s if real and not self.ahead else None
         self.head = head_block(
             200,
             [
@@ -76,6 +90,7 @@ class Representation:
             ],
         )
         self._unchanged: Answer | None = None
+        self.held: HeldFile | None = None
         self.content: bytes | None = None
         self.whole: Answer | None = None
 
@@ -87,6 +102,7 @@ class Representation:
         yield "Cache-Control", self._caching
         if self._varies:
             yield "Vary", "Accept-Encoding"
+        yield from self._extra
 
     def _selected(self) -> Iterator[tuple[str, str]]:
         """The fields that a 206 shares with a 200 (RFC 9110 §15.3.7)."""

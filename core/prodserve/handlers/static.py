@@ -10,18 +10,17 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
-from posix import close as close_now  # gevent's os.close waits for the loop to come round
 from time import time
 
 from ..adapter import StaticRoot
-from ..files.index import CONTENT_LIMIT_BYTES, REMEMBERED_CHARACTERS, FileIndex, Mount, ServedFile
+from ..files.delivery import Contents, FileChanged, represent
+from ..files.encoded import EncodedCopies
+from ..files.index import FileIndex
+from ..files.mount import Mount
 from ..files.names import file_name
 from ..files.representation import Representation
-from ..files.trees import reopen
+from ..files.served import REMEMBERED_CHARACTERS, ServedFile
 from ..http.answer import Answer, head_block, plain_answer, without_body
-from ..http.conditional import Verdict, evaluate, range_is_current
-from ..http.ranges import ByteRange, select_ranges, unsatisfied_range
-from ..http.segments import FileSlice, Segment
 
 ALLOW = ("Allow", "GET, HEAD, OPTIONS")
 OPTIONS_ANSWER = Answer(204, head_block(204, [ALLOW]))
@@ -29,7 +28,6 @@ REFUSALS = {
     403: plain_answer(403),
     404: plain_answer(404),
     405: plain_answer(405, [ALLOW]),
-    412: plain_answer(412),
     500: plain_answer(500),
     503: plain_answer(503, [("Retry-After", "1")]),
 }
@@ -54,40 +52,61 @@ PASSED_ON_MAX = 1024
 INDEX = "index.html"
 
 
-class FileChanged(Exception):
-    """Between its look-up and its opening the file became another one."""
-
-    def __init__(self, file: ServedFile) -> None:
-        self.file = file
-
-
 class StaticFiles:
     """Answers for the files of all static roots, longest prefix first."""
 
     def __init__(
-        self, roots: Sequence[StaticRoot], index: FileIndex | None = None, clock: Callable[[], float] = time
+        self,
+        roots: Sequence[StaticRoot],
+        index: FileIndex | None = None,
+        clock: Callable[[], float] = time,
+        copies: EncodedCopies | None = None,
+        follow_links: bool = False,
     ) -> None:
-        self._mounts = sorted(map(Mount, roots), key=lambda mount: -len(mount.prefix))
-        self.prefixes = tuple(dict.fromkeys(mount.prefix for mount in self._mounts))
+        mounts = [Mount(root, copies, follow_links) for root in roots]
+        self._mounts = sorted(mounts, key=lambda mount: -len(mount.prefix))
+        self.prefixes = tuple(dict.fromkeys([target for mount in self._mounts for target in mount.targets]))
         """Raw beginnings of the targets that may be files; the others need not be asked for."""
         self._clock = clock
-        self._index = index or FileIndex()
+        self._index = index or FileIndex(clock=clock)
+        self._fresh = Contents()
         self._files = self._index.files
         self._passed_on: set[bytes] = set()
         """Paths that were no files of a root at ``/``, within one tick."""
         self._passed_on_s = 0
 
     def hot(self, target: bytes, now_s: int, accept_encoding: str | None = None) -> Answer | None:
-        """The finished answer to a GET without conditions and ranges, if it is at hand; else ask ``answer``.
+        """The answer to a GET without conditions and ranges, if it is at hand; else ask ``answer``.
 
-        Without ``accept_encoding`` only for files that exist in one coding. The same object each time.
+        Without ``accept_encoding`` only for files that exist in one coding. The same object each time, where the
+        content is in memory.
         """
         file = self._files.get(target)
         if file is None or file.checked_s != now_s:
             return None
         if file.by_accept is None or accept_encoding is None:
-            return file.plain
-        return file.by_accept.get(accept_encoding)
+            answer = file.plain
+        else:
+            answer = file.by_accept.get(accept_encoding)
+        if answer.__class__ is Representation:
+            return self._index.again(file, answer)
+        return answer  # type: ignore[return-value]
+
+    def hot_unchanged(self, target: bytes, now_s: int, fields: Mapping[str, str]) -> Answer | None:
+        """The 304 to a GET or HEAD that was answered so before; else ask ``answer``."""
+        file = self._files.get(target)
+        if file is None or file.checked_s != now_s or file.unchanged is None:
+            return None
+        if "HTTP_IF_MATCH" in fields or "HTTP_IF_UNMODIFIED_SINCE" in fields:
+            return None
+        get = fields.get
+        return file.unchanged.get(
+            (get("HTTP_ACCEPT_ENCODING"), get("HTTP_IF_NONE_MATCH"), get("HTTP_IF_MODIFIED_SINCE"))
+        )
+
+    def tick(self, now_s: int) -> None:
+        """Once a second: give back what nobody has asked for lately."""
+        self._index.release_idle(now_s)
 
     def answer(self, method: str, target: bytes, fields: Mapping[str, str], now_s: int) -> Answer | None:
         """Answer a request; ``None``: it is not ours, the app answers.
@@ -113,9 +132,10 @@ class StaticFiles:
         """The answer for a path that names a file; ``OSError`` where it names none."""
         for _ in range(CHANGES_MAX):
             try:
-                file = self._find(path, tick_s)
+                file, fresh = self._find(path, tick_s)
                 if method in ("GET", "HEAD"):
-                    return self._represent(file, method, fields)
+                    contents = self._fresh if fresh else self._index
+                    return represent(file, method, fields, int(self._clock()), contents)
                 return OPTIONS_ANSWER if method == "OPTIONS" else REFUSALS[405]
             except FileChanged as changed:
                 self._index.forget(changed.file)
@@ -133,11 +153,13 @@ class StaticFiles:
         """Whether the app is asked for what is not there: a root at ``/`` stands beside it, not before it."""
         return next((mount.prefix for mount in self._mounts if path.startswith(mount.prefix)), b"/") == b"/"
 
-    def _find(self, path: bytes, tick_s: int) -> ServedFile:
-        """The file that a raw path names. ``IsADirectoryError``: one whose index has to be asked for with a slash."""
+    def _find(self, path: bytes, tick_s: int) -> tuple[ServedFile, bool]:
+        """The file that a raw path names, and whether it was looked up for this once.
+
+        ``IsADirectoryError``: one whose index has to be asked for with a slash."""
         file = self._index.current(path, tick_s)
         if file is not None:
-            return file
+            return file, False
         lacking: list[str] = []
         for mount in self._mounts:
             if not path.startswith(mount.prefix):
@@ -145,6 +167,7 @@ class StaticFiles:
             name = file_name(path[len(mount.prefix) :])
             if name is None:
                 break
+            page = name
             if not name or name.endswith("/"):
                 if not mount.index:
                     continue
@@ -156,49 +179,19 @@ class StaticFiles:
             except IsADirectoryError:
                 if mount.index and mount.has(f"{name}/{INDEX}"):
                     raise
+            if mount.prefix != b"/" and (name := mount.stands_in(page)):
+                return self._find_in(mount, name, (), tick_s)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
-    def _find_in(self, mount: Mount, name: str, lacking: Sequence[str], tick_s: int) -> ServedFile:
+    def _find_in(self, mount: Mount, name: str, lacking: Sequence[str], tick_s: int) -> tuple[ServedFile, bool]:
+        if mount.uploads:
+            return mount.look_up(name, tick_s, int(self._clock())), True
         file = self._index.current(mount.key(name), tick_s)
         if file is None:
             file = mount.look_up(name, tick_s, int(self._clock()))
             file.absent += tuple(lacking)
             self._index.add(file)
-        return file
-
-    def _represent(self, file: ServedFile, method: str, fields: Mapping[str, str]) -> Answer:
-        """Choose the coding, then the status, then the parts (RFC 9110 §12.1, §13.2.2, §14.2)."""
-        accept_encoding = fields.get("HTTP_ACCEPT_ENCODING")
-        chosen = file.select(accept_encoding)
-        verdict = evaluate(method, fields, chosen.etag, chosen.last_modified_s, int(self._clock()))
-        if verdict is Verdict.NOT_MODIFIED:
-            return chosen.unchanged()
-        if verdict is Verdict.FAILED:
-            return _refusal(412, method)
-        if method == "HEAD":
-            return Answer(200, chosen.head)  # ranges are defined for GET alone
-        wanted = fields.get("HTTP_RANGE")
-        if wanted is not None:
-            current = range_is_current(
-                fields.get("HTTP_IF_RANGE"), chosen.etag, chosen.last_modified_s, int(self._clock())
-            )
-            parts = select_ranges(wanted, chosen.size) if current else None
-            if parts is not None:
-                return self._partial(file, chosen, parts)
-        if chosen.size > CONTENT_LIMIT_BYTES:
-            return Answer(200, chosen.head, (FileSlice(_open(file, chosen), 0, chosen.size),), chosen.size)
-        answer = chosen.whole or self._index.keep(file, chosen, _read(file, chosen))
-        file.remember(accept_encoding, answer)
-        return answer
-
-    def _partial(self, file: ServedFile, chosen: Representation, parts: tuple[ByteRange, ...]) -> Answer:
-        """A 206 with ``parts``, or a 416 where there are none."""
-        if not parts:
-            return plain_answer(416, [("Content-Range", unsatisfied_range(chosen.size))])
-        pieces = _pieces(file, chosen, parts)
-        if len(parts) == 1:
-            return chosen.one_part(parts[0], pieces[0])
-        return chosen.many_parts(parts, pieces, os.urandom(12).hex())
+        return file, False
 
 
 def _moved(target: bytes, method: str) -> Answer:
@@ -210,46 +203,3 @@ def _moved(target: bytes, method: str) -> Answer:
 
 def _refusal(status: int, method: str) -> Answer:
     return (REFUSALS_TO_HEAD if method == "HEAD" else REFUSALS)[status]
-
-
-def _open(file: ServedFile, chosen: Representation) -> int:
-    """A descriptor of the very file that the head was written for.
-
-    That one was found to be inside its root; so no component needs to be looked at again, if it is the same.
-    """
-    try:
-        fd = reopen(chosen.path, chosen.state)
-    except FileNotFoundError:
-        raise FileChanged(file) from None
-    if fd is None:
-        raise FileChanged(file)
-    return fd
-
-
-def _read(file: ServedFile, chosen: Representation) -> bytes:
-    """A small content, whole."""
-    fd = _open(file, chosen)
-    try:
-        content = os.read(fd, chosen.size + 1)
-    finally:
-        close_now(fd)
-    if len(content) != chosen.size:
-        raise FileChanged(file)
-    return content
-
-
-def _pieces(file: ServedFile, chosen: Representation, parts: tuple[ByteRange, ...]) -> tuple[Segment, ...]:
-    """The parts of a content: cut from memory, or each with a descriptor of its own."""
-    if chosen.content is not None:
-        content = memoryview(chosen.content)
-        return tuple(content[part.start : part.start + part.length] for part in parts)
-    fd = _open(file, chosen)
-    pieces = [FileSlice(fd, parts[0].start, parts[0].length)]
-    try:
-        for part in parts[1:]:
-            pieces.append(FileSlice(os.dup(fd), part.start, part.length))
-    except OSError:
-        for piece in pieces:
-            piece.close()
-        raise
-    return tuple(pieces)
