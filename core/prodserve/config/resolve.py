@@ -177,6 +177,7 @@ EXAMPLES = {
     "slots": "8",
     "worker_connections": "10000",
     "static": "/downloads/=/srv/downloads",
+    "internal": "/internal/=/srv/protected",
     "pid": "/run/prodserve.pid",
     "temp_dir": "/var/tmp",
     "cache_dir": "/var/cache/mysite",

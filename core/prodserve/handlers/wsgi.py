@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import IO, Any, Protocol
 
@@ -19,7 +19,7 @@ from ..engine.connection import Connection
 from ..errors import AppError, ClientGone
 from ..h1.chunked import LAST_CHUNK, chunk
 from ..h1.head import RequestLine
-from ..http.answer import plain_answer
+from ..http.answer import Answer, plain_answer
 from ..http.framing import Framing, response_framing
 from ..http.response_head import AppHead, HeadWriter
 from ..http.segments import FileSlice, Segment
@@ -27,6 +27,10 @@ from ..http.segments import FileSlice, Segment
 BLOCK_BYTES = 65536
 
 EMPTY, LENGTH, CHUNKED, CLOSE = Framing.EMPTY, Framing.LENGTH, Framing.CHUNKED, Framing.CLOSE
+
+Replace = Callable[[RequestLine, Mapping[str, Any], Sequence[tuple[str, str]], AppHead], Answer | None]
+"""Called for a response that hands its request over to the server: request line, environ, the app's headers, their
+head. The answer is sent in place of the app's response; ``None``: that one stands."""
 
 
 class Slots(Protocol):
@@ -112,13 +116,21 @@ EMPTY_INPUT = EmptyInput()
 
 
 class WSGIHandler:
-    """Makes the tasks of one worker."""
+    """Makes the tasks of one worker. ``in_front``: as for ``HeadWriter``."""
 
-    def __init__(self, app: WSGIApp, slots: Slots, log_error: Callable[[str, BaseException], None]) -> None:
+    def __init__(
+        self,
+        app: WSGIApp,
+        slots: Slots,
+        log_error: Callable[[str, BaseException], None],
+        replace: Replace,
+        in_front: bool,
+    ) -> None:
         self.app = app
         self.slots = slots
-        self.writer = HeadWriter()
+        self.writer = HeadWriter(in_front)
         self.log_error = log_error
+        self.replace = replace
         self.task = partial(WSGIRequest, self)
         """Makes a task for one whole request: ``task(connection, line, environ)``."""
 
@@ -190,12 +202,19 @@ class WSGIRequest:
         """The ``write()`` of PEP 3333: sends at once."""
         self.send_block(data)
 
-    def begin(self, length: int | None) -> bytes:
-        """The bytes of the head; ``length`` is what is known of the body where the app has declared nothing."""
+    def begin(self, length: int | None) -> bytes | None:
+        """The bytes of the head; ``length`` is what is known of the body where the app has declared nothing.
+
+        ``None``: something else has been sent instead, and the app's body is not wanted."""
         if self.status is None:
             raise AppError("the application returned without calling start_response")
         connection, line = self.connection, self.line
         head = self.handler.writer.read(self.status, self.headers)
+        if head.handed:
+            answer = self.handler.replace(line, self.environ, self.headers, head)  # switch
+            if answer is not None:
+                self.deliver(head, answer)  # switch
+                return None
         if head.length is not None:
             length = head.length
         framing = self.framing = response_framing(line.method, head.status, length, line.minor)
@@ -211,6 +230,25 @@ class WSGIRequest:
         else:
             how = b""
         return head.prefix + how + connection.ending(head.dated)
+
+    def deliver(self, head: AppHead, answer: Answer) -> None:
+        """Send ``answer`` in place of the response that the app has begun with ``head``."""
+        slots, connection = self.handler.slots, self.connection
+        if head.close:
+            connection.keep = False
+        connection.status = answer.status
+        connection.sent = self.left = answer.length
+        self.head, self.framing = head, LENGTH
+        segments = [answer.head + connection.ending(), *answer.body]
+        if not any(isinstance(segment, FileSlice) for segment in segments):
+            segments = [b"".join(segments)]  # type: ignore[arg-type]
+        try:
+            for i, segment in enumerate(segments, 1):
+                slots.transmit(connection, segment, i == len(segments))  # switch
+        except BaseException:
+            answer.close()
+            raise
+        self.framing, self.left = EMPTY, 0  # whatever the app yields from now on belongs to no response
 
     def send_known(self, body: bytes) -> bool:
         """Send head and body in one piece, if the app has sent just this head before and it declares just this body."""
@@ -240,6 +278,8 @@ class WSGIRequest:
             return
         head = self.begin(len(body))
         slots, connection = self.handler.slots, self.connection
+        if head is None:
+            return
         if self.framing is EMPTY:
             slots.respond(connection, head)
         elif self.left == len(body):
@@ -268,6 +308,8 @@ class WSGIRequest:
             if self.send_known(block):
                 return
             head = self.begin(None)
+            if head is None:
+                return
             connection = self.connection
             if self.framing is LENGTH and self.left == len(block):
                 self.left = 0
@@ -304,7 +346,8 @@ class WSGIRequest:
         """The app has no more: send the head if there was no block, and what ends the framing."""
         if self.head is None:
             head = self.begin(0)
-            self.handler.slots.transmit(self.connection, head, not self.left or self.framing is not LENGTH)
+            if head is not None:
+                self.handler.slots.transmit(self.connection, head, not self.left or self.framing is not LENGTH)
         elif self.framing is CHUNKED:
             self.framing = EMPTY  # what is written from now on would stand in the next response
             self.handler.slots.transmit(self.connection, LAST_CHUNK, True)
@@ -331,6 +374,8 @@ class WSGIRequest:
             return False
         rest = max(0, info.st_size - offset)
         head = self.begin(rest)
+        if head is None:
+            return True
         slots, connection = self.handler.slots, self.connection
         if self.framing is not LENGTH or not self.left:
             slots.transmit(connection, head, True)

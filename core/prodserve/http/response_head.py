@@ -19,7 +19,7 @@ STATUS = re.compile(r"([1-9][0-9]{2})(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?").fullma
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*").fullmatch
 
-PLAIN, LENGTH, CONNECTION, DATE, DROPPED = range(5)
+PLAIN, LENGTH, CONNECTION, DATE, DROPPED, HANDED, PROXYING = range(7)
 
 KINDS = {
     "content-length": LENGTH,
@@ -32,13 +32,21 @@ KINDS = {
     "te": DROPPED,
     "trailer": DROPPED,
     "upgrade": DROPPED,
+    # Said to a server in front of the app: the name of a file that it is to send instead of this response …
+    "x-accel-redirect": HANDED,
+    "x-sendfile": HANDED,
+    # … and how to pass the response on.
+    "x-accel-buffering": PROXYING,
+    "x-accel-charset": PROXYING,
+    "x-accel-expires": PROXYING,
+    "x-accel-limit-rate": PROXYING,
 }
 
 
 class AppHead:
     """What an application's status and headers mean for the server. Shared, never changed."""
 
-    __slots__ = ("close", "dated", "length", "prefix", "status", "whole")
+    __slots__ = ("close", "dated", "handed", "length", "prefix", "status", "whole")
 
     def __init__(self, status: int) -> None:
         self.status = status
@@ -46,16 +54,23 @@ class AppHead:
         """Status line and field lines, each with CRLF, without Content-Length and Connection."""
         self.whole = b""
         """``prefix`` with the Content-Length, where nothing stands against sending just that and a body of this length:
-        one is declared, the status allows a body, the app sent no Date and lets the connection live."""
+        one is declared, the status allows a body, the app sent no Date, names no file to be sent instead, and lets the
+        connection live."""
         self.length: int | None = None
         self.close = False
         self.dated = False
+        self.handed: tuple[tuple[str, str], ...] = ()
+        """Headers that name a file to be sent instead of this response."""
 
 
 class HeadWriter:
-    """Turns what applications pass to ``start_response`` into bytes; remembers lines and whole heads, bounded."""
+    """Turns what applications pass to ``start_response`` into bytes; remembers lines and whole heads, bounded.
 
-    def __init__(self) -> None:
+    ``in_front``: no other server stands between this one and the clients that would do what ``X-Accel-…`` and
+    ``X-Sendfile`` say, so no client is shown them."""
+
+    def __init__(self, in_front: bool = False) -> None:
+        self._in_front = in_front
         self._statuses: dict[str, tuple[int, bytes]] = {}
         self._lines: dict[tuple[str, str], tuple[bytes, int, int]] = {}
         self.heads: dict[tuple[object, ...], AppHead] = {}
@@ -89,8 +104,12 @@ class HeadWriter:
             elif kind == DATE:
                 head.dated = True
                 out.append(line)
+            elif kind == HANDED:
+                head.handed += ((pair[0], pair[1]),)
+                out.append(line)
         head.prefix = b"".join(out)
-        if head.length is not None and not head.dated and not head.close and not bodiless("GET", number):
+        fixed = not head.dated and not head.close and not head.handed
+        if head.length is not None and fixed and not bodiless("GET", number):
             head.whole = head.prefix + b"Content-Length: %d\r\n" % head.length
         if repeated:
             if len(self.heads) >= REMEMBERED:
@@ -117,12 +136,14 @@ class HeadWriter:
             raise AppError(f"name and value of a header must be str: {pair!r:.200}")
         if NAME(name) is None or VALUE(value) is None:
             raise AppError(f"control characters or a malformed name in the header {name!r:.100}: {value!r:.100}")
+        kind = KINDS.get(name.lower(), PLAIN)
+        if kind == PROXYING:
+            kind = DROPPED if self._in_front else PLAIN
         try:
             # Joined, not formatted: a subclass of str may format itself as something that was not checked.
-            line = (name + ": " + value + "\r\n").encode("latin-1")
+            line = b"" if kind == HANDED and self._in_front else (name + ": " + value + "\r\n").encode("latin-1")
         except UnicodeEncodeError:
             raise AppError(f"a header is not latin-1: {name!r:.100}: {value!r:.100}") from None
-        kind = KINDS.get(name.lower(), PLAIN)
         number = 0
         if kind == LENGTH:
             if not (value.isascii() and value.isdigit()):
@@ -131,7 +152,7 @@ class HeadWriter:
         elif kind == CONNECTION:
             number = int("close" in value.lower())
         entry = (line, kind, number)
-        if len(line) <= REMEMBERED_CHARACTERS:
+        if len(line) <= REMEMBERED_CHARACTERS and kind != HANDED:  # names of files hardly ever repeat
             if len(self._lines) >= REMEMBERED:
                 self._lines.clear()
             self._lines[(name, value)] = entry

@@ -28,8 +28,9 @@ from ..engine.poller import make_poller
 from ..engine.slots import GreenletSlots, ThreadSlots
 from ..files.roots import extra_roots
 from ..h1.head import Limits
+from ..handlers.protected import PassedOn, ProtectedFiles, internal_roots
 from ..handlers.static import StaticFiles
-from ..handlers.wsgi import WSGIHandler, base_environ
+from ..handlers.wsgi import Replace, WSGIHandler, base_environ
 from ..observe.access_log import AccessLog
 from ..observe.board import Beat
 from ..observe.log import Log
@@ -124,7 +125,7 @@ class Worker:
             loop=loop,
             poller=make_poller(config.poller, loop),
             slots=self.slots,
-            task=WSGIHandler(app, self.slots, self.log_app_error).task,
+            task=WSGIHandler(app, self.slots, self.log_app_error, self.replacement(), bool(config.internal)).task,
             files=self.find_files(),
             limits=Limits(
                 line_bytes=config.limit_request_line,
@@ -174,6 +175,11 @@ class Worker:
         if self.config.serve_static:
             roots += self.adapter.static_roots()
         return StaticFiles(roots) if roots else None
+
+    def replacement(self) -> Replace:
+        """What is sent in place of responses that name a file."""
+        roots = internal_roots(self.config.internal)
+        return ProtectedFiles(roots, self.log.error) if roots else PassedOn(self.log.warning)
 
     def hook(self, call: Callable[[], None]) -> Callable[[], None]:
         """``call``, at the rim of a slot: what it raises is logged, the slot goes on."""

@@ -1,0 +1,306 @@
+"""Protected downloads: a view decides who may have a file and names it in a header, the server sends the file.
+
+``X-Accel-Redirect`` is a URI, as for nginx's ``internal`` locations, ``X-Sendfile`` a path, as for Apache and lighttpd.
+Either is looked for below the directories of ``--internal`` only, whatever links are there. Of the app's response the
+fields stay that they let stay; everything else is the file's, by the same rules as for static files. What can't be sent
+is a plain error page for the client and a line in the error log that names the header's value.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from email.errors import HeaderParseError
+from email.header import decode_header
+from posix import close as close_now  # gevent's os.close waits for the loop to come round
+from time import time
+from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from ..adapter import StaticRoot
+from ..errors import ConfigError, Problem
+from ..files.beneath import open_beneath
+from ..files.delivery import Contents, FileChanged, represent
+from ..files.representation import Representation
+from ..files.served import ServedFile
+from ..files.trees import state_of
+from ..h1.head import RequestLine
+from ..http.answer import Answer, plain_answer, without_body
+from ..http.media_types import content_type
+from ..http.negotiation import IDENTITY
+from ..http.response_head import KINDS, AppHead
+
+Headers = Sequence[tuple[str, str]]
+
+ACCEL_REDIRECT, SENDFILE = "x-accel-redirect", "x-sendfile"
+KEPT_BY_NGINX = frozenset({"cache-control", "content-disposition", "expires", "set-cookie"})
+"""What the file's own fields do not say (ngx_http_upstream.c, ``redirect``). Content-Type and Accept-Ranges too."""
+DESCRIBES_THE_BODY = frozenset(
+    {
+        "accept-ranges",
+        "content-digest",
+        "content-encoding",
+        "content-length",
+        "content-md5",
+        "content-range",
+        "content-type",
+        "digest",
+        "etag",
+        "last-modified",
+        "repr-digest",
+    }
+)
+"""What is not kept beside X-Sendfile: it belongs to the body that the app did not send."""
+DEFAULT_CACHING = "private, no-cache"
+"""Where the view says nothing of caches: none but the client's own, and the view is asked each time."""
+CHANGES_MAX = 3
+REFUSED = {403: plain_answer(403), 404: plain_answer(404), 500: plain_answer(500), 503: plain_answer(503)}
+STATUS_OF_ERROR = {
+    errno.EACCES: 403,
+    errno.EPERM: 403,
+    errno.EMFILE: 503,
+    errno.ENFILE: 503,
+    errno.ENOMEM: 503,
+    errno.EIO: 500,
+}
+"""What is not there is a 404; so is what leads out."""
+
+_ENCODED_WORD = re.compile(r"=\?utf-8\?[bq]\?[!-~]*\?=", re.IGNORECASE).fullmatch
+
+
+class Nowhere(Exception):
+    """The header names nothing that could be sent; the text says why."""
+
+
+class Place(NamedTuple):
+    """Where a file should be: a directory of ``--internal`` and a relative name."""
+
+    directory: str
+    name: str
+
+
+def internal_roots(internal: Sequence[str]) -> list[StaticRoot]:
+    """The directories that ``--internal`` names. Raises ``ConfigError`` with everything that is wrong."""
+    roots: dict[str, StaticRoot] = {}
+    problems: list[Problem] = []
+    for given in internal:
+        url, _, directory = given.partition("=")
+        prefix = url.rstrip("/") + "/"
+        where = f"--internal {given}"
+        if not os.path.isdir(directory):
+            problems.append(Problem(where, f"{directory} is not a directory", "create it, or correct the path"))
+        elif prefix in roots:
+            problems.append(Problem(where, f"{prefix} is given twice", "leave one of them out"))
+        else:
+            roots[prefix] = StaticRoot(prefix, os.path.abspath(directory), source="--internal")
+    if problems:
+        raise ConfigError(problems)
+    return list(roots.values())
+
+
+def as_meant(value: str) -> bytes:
+    """The bytes that an app meant by the value of a header.
+
+    UTF-8 in the guise of Latin-1 (PEP 3333), Latin-1 that is no UTF-8, text that is neither, or the encoded word that
+    Django makes of what is not Latin-1."""
+    if _ENCODED_WORD(value):
+        try:
+            return b"".join(part if isinstance(part, bytes) else part.encode() for part, _ in decode_header(value))
+        except HeaderParseError:
+            return value.encode()
+    try:
+        raw = value.encode("latin-1")
+        raw.decode("utf-8")
+    except UnicodeError:
+        return value.encode("utf-8", "surrogateescape")
+    return raw
+
+
+def relative_name(path: bytes) -> str:
+    """The name of a file below a directory; ``Nowhere`` for what names none or could lead out."""
+    steps = path.split(b"/")
+    if b"\0" in path:
+        raise Nowhere("there is a NUL in it")
+    if b".." in steps:
+        raise Nowhere("there is a .. in it")
+    if steps[-1] in (b"", b"."):
+        raise Nowhere("it is a directory")
+    return os.fsdecode(b"/".join([step for step in steps if step not in (b"", b".")]))
+
+
+def place_of_uri(value: str, roots: Iterable[StaticRoot]) -> Place:
+    """Where the URI of an X-Accel-Redirect leads: decoded, without its query. The longest prefix alone counts."""
+    raw = as_meant(value).partition(b"?")[0]
+    if not raw.startswith(b"/"):
+        raise Nowhere("it is not a path that begins with a slash")
+    path = unquote_to_bytes(raw)
+    for root in roots:
+        prefix = os.fsencode(root.url_prefix)
+        if path.startswith(prefix):
+            return Place(root.directory or "", relative_name(path[len(prefix) :]))
+    raise Nowhere(f"no directory stands for it; fix: --internal {_prefix_of(path)}=/the/directory")
+
+
+def places_of_path(value: str, roots: Iterable[StaticRoot]) -> Iterator[Place]:
+    """Where the path of an X-Sendfile may lead: as it stands and, as Apache and lighttpd take it, percent-decoded.
+
+    The longest directory alone counts, by the name that was given for it or by its real one."""
+    raw = as_meant(value)
+    if not raw.startswith(b"/"):
+        raise Nowhere("it is not an absolute path")
+    known = [(root.directory or "", base) for root in roots for base in _names_of(root.directory or "")]
+    known.sort(key=lambda pair: -len(pair[1]))
+    found = False
+    for path in dict.fromkeys((raw, unquote_to_bytes(raw))):
+        for directory, base in known:
+            if path.startswith(base):
+                found = True
+                yield Place(directory, relative_name(path[len(base) :]))
+                break
+    if not found:
+        folder = os.path.dirname(os.fsdecode(raw))
+        raise Nowhere(f"it is in no directory of --internal; fix: --internal /internal/={folder}")
+
+
+def _prefix_of(path: bytes) -> str:
+    """What is probably meant to be the prefix: the first step of a path."""
+    steps = os.fsdecode(path).split("/")
+    return f"/{steps[1]}/" if len(steps) > 2 else "/internal/"
+
+
+def _names_of(directory: str) -> set[bytes]:
+    return {os.fsencode(name.rstrip("/") + "/") for name in (directory, os.path.realpath(directory))}
+
+
+def kept_fields(header: str, headers: Headers, status: int) -> list[tuple[str, str]]:
+    """The app's fields that go with the file, or with the ``status`` (an error) that is sent for want of it."""
+    if status >= 400:
+        return [pair for pair in headers if pair[0].lower() == "set-cookie"]
+    if header == ACCEL_REDIRECT:
+        return [pair for pair in headers if pair[0].lower() in KEPT_BY_NGINX]
+    return [pair for pair in headers if (name := pair[0].lower()) not in DESCRIBES_THE_BODY and name not in KINDS]
+
+
+def last_value(headers: Headers, name: str) -> str:
+    """The value of a field, or ``""``."""
+    return next((value.strip(" \t") for key, value in reversed(headers) if key.lower() == name), "")
+
+
+def with_fields(answer: Answer, kept: Headers, ranges: bool = True) -> Answer:
+    """``answer`` with the fields of the app, which count more than the file's of the same name."""
+    names = {name.lower() for name, _ in kept}
+    fields = list(kept)
+    if not names & {"cache-control", "expires"}:
+        fields.append(("Cache-Control", DEFAULT_CACHING))
+    replaced = names | {"cache-control", "vary"}
+    if not ranges and answer.status == 200:
+        fields.append(("Accept-Ranges", "none"))
+        replaced.add("accept-ranges")
+    lines = answer.head.split(b"\r\n")[:-1]
+    own = [line for line in lines[1:] if line.partition(b":")[0].decode("latin-1").lower() not in replaced]
+    app = [(name + ": " + value).encode("latin-1") for name, value in fields]
+    return Answer(answer.status, b"\r\n".join([lines[0], *own, *app, b""]), answer.body, answer.length)
+
+
+class ProtectedFiles:
+    """Answers in the place of responses that name a file below one of ``roots``.
+
+    ``log_error`` gets one text for each that can't be sent."""
+
+    def __init__(
+        self, roots: Sequence[StaticRoot], log_error: Callable[[str], None], clock: Callable[[], float] = time
+    ) -> None:
+        self._roots = sorted(roots, key=lambda root: -len(root.url_prefix))
+        self._log_error = log_error
+        self._clock = clock
+        self._contents = Contents()
+
+    def __call__(self, line: RequestLine, environ: Mapping[str, Any], headers: Headers, head: AppHead) -> Answer | None:
+        """The answer, with descriptors that belong to whoever gets it; ``None``: the app's response stands."""
+        wish = wanted(head)
+        if wish is None:
+            return None
+        header, value = wish
+        method = "HEAD" if line.method == "HEAD" else "GET"
+        ranges = last_value(headers, "accept-ranges").lower() != "none"
+        fields = environ if ranges else {name: environ[name] for name in environ if name != "HTTP_RANGE"}
+        try:
+            answer = self._answer(header, value, method, fields, last_value(headers, "content-type"))
+        except (Nowhere, OSError) as error:
+            status = STATUS_OF_ERROR.get(error.errno or 0, 404) if isinstance(error, OSError) else 404
+            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            self._log_error(f"{line.log}: {header.title()}: {value!r:.1000} can't be sent ({status}): {why}")
+            answer = without_body(REFUSED[status]) if method == "HEAD" else REFUSED[status]
+        return with_fields(answer, kept_fields(header, headers, answer.status), ranges)
+
+    def _answer(self, header: str, value: str, method: str, fields: Mapping[str, Any], media_type: str) -> Answer:
+        """The answer of the file alone; ``Nowhere`` or ``OSError`` where there is none."""
+        places = [place_of_uri(value, self._roots)] if header == ACCEL_REDIRECT else places_of_path(value, self._roots)
+        missing: FileNotFoundError | None = None
+        for place in places:
+            for _ in range(CHANGES_MAX):
+                try:
+                    now_s = int(self._clock())
+                    return represent(self._look_up(place, media_type, now_s), method, fields, now_s, self._contents)
+                except FileChanged:
+                    continue
+                except FileNotFoundError as error:
+                    missing = error
+                    break
+        raise missing or Nowhere("it changed again and again")
+
+    def _look_up(self, place: Place, media_type: str, now_s: int) -> ServedFile:
+        """The file at a place, without encoded copies; of the type that the app declared, or else its name does."""
+        fd = open_beneath(place.directory, place.name)
+        try:
+            state = state_of(os.fstat(fd))
+        finally:
+            close_now(fd)
+        representation = Representation(
+            f"{place.directory}/{place.name}",
+            IDENTITY,
+            state,
+            state,
+            content_type=media_type or content_type(place.name),
+            caching=DEFAULT_CACHING,
+            varies=False,
+            now_s=now_s,
+        )
+        return ServedFile(b"", [representation], [], [], 0)
+
+
+def wanted(head: AppHead) -> tuple[str, str] | None:
+    """Header (in lower case) and value by which a response names its file; ``None``: by none that counts.
+
+    Any response may redirect, as with nginx; a path counts in a successful one, as with Apache."""
+    given = {name.lower(): value for name, value in reversed(head.handed)}
+    if ACCEL_REDIRECT in given:
+        return ACCEL_REDIRECT, given[ACCEL_REDIRECT].strip(" \t")
+    path = given.get(SENDFILE, "").strip(" \t")
+    return (SENDFILE, path) if path and 200 <= head.status < 300 else None
+
+
+class PassedOn:
+    """Stands where no ``--internal`` is given: such responses go on to the server in front, which is said once."""
+
+    def __init__(self, log_warning: Callable[[str], None]) -> None:
+        self._log_warning = log_warning
+        self._said = False
+
+    def __call__(self, line: RequestLine, environ: Mapping[str, Any], headers: Headers, head: AppHead) -> None:
+        """Leave the response as it is."""
+        if self._said:
+            return
+        self._said = True
+        name, value = head.handed[0]
+        path = as_meant(value.strip(" \t"))
+        if name.lower() == SENDFILE:
+            fix = f"--internal /internal/={os.fsdecode(os.path.dirname(path))}"
+        else:
+            fix = f"--internal {_prefix_of(path)}=/the/directory"
+        self._log_warning(
+            f"{line.log}: the response names a file for a server in front ({name}: {value!r:.200}) and is passed on as "
+            f"it is. If there is no such server, clients get no file; fix: {fix}"
+        )
