@@ -1,0 +1,86 @@
+"""The files of a static root, as the server would serve them: hidden ones and links that lead out are none of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from ..adapter import StaticRoot
+from ..files.names import canonical_path, file_name
+from ..files.trees import DirectoryTree, FileState, FileTree, ListedTree, state_at, state_of
+from .encoders import SUFFIXES
+from .plan import Candidate
+
+
+def tree_of(root: StaticRoot, follow_links: bool = False) -> FileTree:
+    """What opens the files of a root."""
+    if root.files is not None:
+        return ListedTree(root.files)
+    return DirectoryTree(root.directory or os.devnull, follow_links=follow_links)
+
+
+def inventory(root: StaticRoot, tree: FileTree) -> Iterator[Candidate]:
+    """Every regular file of ``root``, which ``tree`` opens. What can't be seen is passed over."""
+    return _listed(root) if root.files is not None else _below(root, tree)
+
+
+def read(tree: FileTree, file: Candidate) -> bytes | None:
+    """The content that belongs to the file's state; ``None`` where it has another by now. ``OSError`` as it comes."""
+    fd = tree.open(file.name)
+    try:
+        if state_of(os.fstat(fd)) != file.state:
+            return None
+        with open(fd, "rb", closefd=False) as opened:
+            content = opened.read(file.state.size + 1)
+        return content if len(content) == file.state.size and state_of(os.fstat(fd)) == file.state else None
+    finally:
+        os.close(fd)
+
+
+def _listed(root: StaticRoot) -> Iterator[Candidate]:
+    files = root.files or {}
+    for name, path in files.items():
+        state = state_at(path)
+        if state is not None:
+            paths = {coding: files[name + suffix] for coding, suffix in SUFFIXES.items() if name + suffix in files}
+            yield Candidate(name, path, state, _states(paths), name in root.immutable)
+
+
+def _below(root: StaticRoot, tree: FileTree) -> Iterator[Candidate]:
+    """Folders that are links are not entered: where they lead inside, their files are found there."""
+    base = root.directory or os.devnull
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(f"{base}/{folder}") as entries:
+                found = {entry.name: entry for entry in entries}
+        except OSError:
+            continue
+        for last, entry in found.items():
+            name = folder + last
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    if not last.startswith(".") or name == ".well-known":
+                        folders.append(name + "/")
+                    continue
+                if not entry.is_file() or file_name(canonical_path(name)) != name:
+                    continue
+                state = _opened(tree, name) if entry.is_symlink() else state_of(os.stat(entry.path))
+            except OSError:
+                continue
+            beside = {coding: entry.path + suffix for coding, suffix in SUFFIXES.items() if last + suffix in found}
+            yield Candidate(name, f"{base}/{name}", state, _states(beside), name in root.immutable)
+
+
+def _opened(tree: FileTree, name: str) -> FileState:
+    """The state of what a link leads to, where the server would follow it."""
+    fd = tree.open(name)
+    try:
+        return state_of(os.fstat(fd))
+    finally:
+        os.close(fd)
+
+
+def _states(paths: dict[str, str]) -> dict[str, FileState]:
+    return {coding: state for coding, path in paths.items() if (state := state_at(path)) is not None}

@@ -1,0 +1,104 @@
+"""The process that fills the cache folder in the background: a fresh interpreter at the lowest priority.
+
+It knows nothing of the app and inherits no connection: what it is to do stands in a memory file, what it has to say
+goes to the log on its standard error. It ends with the process that started it, in whatever way that one ends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from ..adapter import StaticRoot
+from ..observe.log import Log
+from ..observe.memory_file import read_json
+from ..observe.title import set_title
+from .encoders import available
+from .filling import Filling
+from .store import Store
+
+CODE = (
+    "import sys; sys.path.append(sys.argv[1]); "
+    "from prodserve.compress.process import main; main(int(sys.argv[2]), sys.argv[1])"
+)
+_PR_SET_PDEATHSIG = 1
+
+
+def record(
+    roots: list[StaticRoot], folder: str, limit_bytes: int, log_level: str, path: list[str], follow_links: bool
+) -> dict[str, Any]:
+    """What the process is told. Uploads are not compressed; folders served under several prefixes once."""
+    named = {root.directory or id(root.files): root for root in roots if not root.uploads}
+    return {
+        "roots": [
+            {"directory": root.directory, "files": dict(root.files) if root.files is not None else None,
+             "immutable": sorted(root.immutable)}
+            for root in named.values()
+        ],
+        "folder": folder,
+        "limit_bytes": limit_bytes,
+        "log_level": log_level,
+        "path": path,
+        "follow_links": follow_links,
+    }  # fmt: skip
+
+
+def roots_of(plain: Mapping[str, Any]) -> list[StaticRoot]:
+    """The roots in a record."""
+    return [
+        StaticRoot("/", directory=root["directory"], files=root["files"], immutable=frozenset(root["immutable"]))
+        for root in plain["roots"]
+    ]
+
+
+def main(parent: int, package_root: str) -> NoReturn:
+    """Do what the record on standard input says for the process ``parent``; ends this process."""
+    step_back(parent)
+    plain = read_json(0)
+    sys.path += [path for path in plain["path"] if path not in sys.path]  # where brotli is found, if it is
+    log = Log(2, plain["log_level"])
+    filling = Filling(
+        Store(plain["folder"], plain["limit_bytes"], time.time),
+        available(),
+        time.time,
+        lambda duration_s: select.select([], [], [], duration_s) and None,
+        lambda: os.getppid() == parent,
+    )
+    began_s = time.monotonic()
+    try:
+        filling.run(roots_of(plain), plain["follow_links"])
+    except OSError as error:
+        log.warning(f"encoded copies can't be written to {plain['folder']}: {error.strerror}")
+    if text := filling.outcome.text(time.monotonic() - began_s):
+        log.info(text)
+    if filling.outcome.full:
+        log.warning(
+            f"the encoded copies of the static files do not all fit into {plain['limit_bytes'] >> 20} MB "
+            f"({plain['folder']}); raise --cache-size, or make them ahead of time"
+        )
+    os._exit(0)
+
+
+def step_back(parent: int) -> None:
+    """Be no trouble: no descriptors of others, no CPU that anybody else wants, and no life after ``parent``'s."""
+    os.closerange(3, 1 << 16)
+    set_title("prodserve: compressing static files")
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)  # a terminal sends them to all; whoever started this one decides
+    os.nice(19)
+    if hasattr(os, "SCHED_IDLE"):
+        with suppress(OSError):  # forbidden in some containers; being nice is enough
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # it is served last by the disk as well then
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)
+    gc.disable()
