@@ -21,6 +21,7 @@ from ..config.resolve import DEFAULT, Resolution, reloaded, trace
 from ..errors import ConfigError, Problem, ProdserveError
 from ..observe.log import Log
 from ..observe.tracebacks import app_traceback
+from ..supervisor import activation
 from .check import findings
 from .model import Model, choose
 from .preflight import debug_advice, preflight, root_advice
@@ -90,7 +91,7 @@ def _generation(adapter: Adapter, given: Mapping[str, object], role: Role) -> No
     from ..worker import generation
 
     running = Config.from_plain(role.config)
-    config, kept = reloaded(running, _resolve(adapter, given).config)
+    config, kept = reloaded(running, activation.unchanged(_resolve(adapter, given), running))
     with _project_code("the application can't be loaded"):
         debug = adapter.debug()
     preflight(debug, config)
@@ -101,7 +102,7 @@ def _generation(adapter: Adapter, given: Mapping[str, object], role: Role) -> No
 
 
 def _first_process(adapter: Adapter, given: Mapping[str, object], program: str) -> NoReturn:
-    resolution = _resolve(adapter, given)
+    resolution = activation.activated(_resolve(adapter, given), activation.passed(os.environ, os.getpid()))
     if given.get("explain"):
         print("\n".join(explain(resolution)))
         sys.exit(0)

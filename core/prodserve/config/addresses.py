@@ -19,6 +19,7 @@ _TCP = re.compile(
     r"(?:(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|(?P<host>[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?)):)?(?P<port>\d+)",
     re.ASCII,
 )
+_SOCKET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*", re.ASCII)
 _NUMBERS = re.compile(r"[0-9.]+")
 _HABITS = tuple(
     (re.compile(pattern), hint)
@@ -43,13 +44,15 @@ class Bind:
     """0: the system chooses a free port."""
     path: str = ""
     fd: int = -1
+    name: str = ""
+    """Of a socket that the service manager passes; then ``fd`` is not known yet."""
 
     def __str__(self) -> str:
         """The canonical text, as it may be typed after ``--bind``."""
         if self.kind == "unix":
             return f"unix:{self.path}"
         if self.kind == "fd":
-            return f"fd://{self.fd}"
+            return f"fd://{self.name or self.fd}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
@@ -102,10 +105,12 @@ def _unix(text: str) -> Bind:
 
 
 def _descriptor(text: str) -> Bind:
-    number = text.partition(":")[2].removeprefix("//")
-    if not (number.isascii() and number.isdigit()):
-        raise ValueError(f"{text!r} names no descriptor, as 'fd://3' does")
-    return Bind("fd", fd=int(number))
+    which = text.partition(":")[2].removeprefix("//")
+    if not _SOCKET_NAME.fullmatch(which):
+        raise ValueError(
+            f"{text!r} names no descriptor, as 'fd://3' does, and no socket of systemd, as 'fd://web' does"
+        )
+    return Bind("fd", fd=int(which)) if which.isdigit() else Bind("fd", name=which)
 
 
 def _tcp(text: str) -> Bind:

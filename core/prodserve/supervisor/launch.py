@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import prodserve
 from prodserve.observe.memory_file import write_json
+from prodserve.supervisor import notify
 
 SUPERVISOR = (
     "import sys; sys.path.append(sys.argv[1]); from prodserve.supervisor.main import main; main(int(sys.argv[2]))"
@@ -62,13 +63,15 @@ def start(record: Mapping[str, Any]) -> NoReturn:
     The program ends here, so its exit handlers run, and standard output and error are flushed; other threads just end.
     """
     root = package_root()
+    environ = _initial_environ()
     whole = {
         **record,
         "root": root,
         "roots": [path for path in (root, _gevent_root()) if path],
         "executable": sys.executable,
         "orig_argv": list(sys.orig_argv),
-        "environ": _initial_environ(),
+        "environ": {name: value for name, value in environ.items() if name not in notify.VARIABLES},
+        "service": {name: value for name, value in environ.items() if name in notify.VARIABLES},
     }
     fd = write_json("prodserve-launch", whole)
     os.set_inheritable(fd, True)

@@ -16,6 +16,7 @@ from prodserve.config.addresses import Bind
 from prodserve.errors import ConfigError, Problem
 from prodserve.supervisor.port_users import port_user
 from prodserve.supervisor.privileges import Identity
+from prodserve.supervisor.reserved_ports import surroundings, ways
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,8 @@ def _listening(sock: socket.socket, bind: Bind, backlog: int) -> Listener:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         host, port = sock.getsockname()[:2]
         url = Bind("tcp", bind.host or host, port).url
+    elif bind.kind == "fd" and isinstance(sock.getsockname(), str) and sock.getsockname():
+        url = Bind("unix", path=sock.getsockname()).url
     return Listener(sock, url)
 
 
@@ -172,11 +175,10 @@ def _open_fd(bind: Bind, backlog: int) -> list[Listener]:
         sock.detach()
         raise Refused(Problem(str(bind), f"descriptor {bind.fd} is no stream socket", "use ListenStream= in systemd"))
     try:
-        listener = _listening(sock, bind, backlog)
+        return [_listening(sock, bind, backlog)]
     except OSError as error:
         sock.detach()
         raise Refused(explain(bind, error)) from None
-    return [Listener(listener.socket, bind.url)]
 
 
 _OPENERS = {"tcp": _open_tcp, "unix": _open_unix, "fd": _open_fd}
@@ -193,11 +195,9 @@ def explain(bind: Bind, error: OSError) -> Problem:
             f"stop that program, or choose another port, such as {bind.port + 1 if bind.port < 65535 else 8000}",
         )
     if error.errno in (errno.EACCES, errno.EPERM) and bind.kind == "tcp":
-        return Problem(
-            where,
-            f"this user may not listen on port {bind.port}: ports below 1024 are reserved",
-            "use a port from 1024 on, or AmbientCapabilities=CAP_NET_BIND_SERVICE in systemd",
-        )
+        here = surroundings(os.environ)
+        what = f"this user may not listen on port {bind.port}: ports below {here.first_free} are reserved"
+        return Problem(where, what, "\n      or ".join(ways(bind.port, here)))
     if error.errno == errno.EADDRNOTAVAIL:
         return Problem(where, "this machine has no such address", "use one of its own, or 0 for all")
     if error.errno == errno.EAFNOSUPPORT:

@@ -24,7 +24,7 @@ from prodserve.observe.board import Board
 from prodserve.observe.log import Log
 from prodserve.observe.memory_file import read_json
 from prodserve.observe.title import set_title
-from prodserve.supervisor import cpus, privileges
+from prodserve.supervisor import activation, cpus, notify, privileges
 from prodserve.supervisor.banner import banner, reload_line
 from prodserve.supervisor.fleet import Generation, Process, Worker
 from prodserve.supervisor.lifecycle import Server
@@ -59,7 +59,9 @@ def serve(record: Mapping[str, Any], config: Config) -> int:
     _adopt_orphans()
     record = privileges.settled(record, config)
     log = Log(open_log(config.error_logfile), config.log_level)
-    listeners = listen(config.bind, config.backlog, record["identity"])
+    sockets = activation.passed(record["service"], os.getpid())
+    activation.keep(sockets)
+    listeners = listen(activation.numbered(config.bind, sockets), config.backlog, record["identity"])
     try:
         with PidFile(config.pid), _signal_pipe() as signals:
             return _supervise(record, config, log, listeners, signals)
@@ -117,13 +119,16 @@ def _supervise(record: Mapping[str, Any], config: Config, log: Log, listeners: S
         spawn=start_process,
         announce=announce,
     )
+    reporter = notify.Reporter(record["service"], board, time.monotonic, os.getpid())
     supervision.start()
     while supervision.state is not Server.STOPPED:
         try:
-            _turn(supervision, selector, signals)
+            reporter.look(supervision.state, supervision.generations)
+            _turn(supervision, selector, signals, reporter.next_s())
         except Exception:  # the rim of one turn: whatever it was, the next one must come
             log.error("a fault of prodserve itself, please report it:\n" + traceback.format_exc())
             time.sleep(FAULT_PAUSE_S)  # one that repeats must not fill the disk
+    reporter.close()
     selector.close()
     board.close()
     os.close(lifeline)
@@ -132,9 +137,9 @@ def _supervise(record: Mapping[str, Any], config: Config, log: Log, listeners: S
     return supervision.exit_code
 
 
-def _turn(supervision: Supervision, selector: selectors.BaseSelector, signals: int) -> None:
-    """Wait for what happens next and feed it to ``supervision``."""
-    wait_s = max(0.0, supervision.next_s() - time.monotonic())
+def _turn(supervision: Supervision, selector: selectors.BaseSelector, signals: int, at_most_s: float) -> None:
+    """Wait for what happens next, until ``at_most_s`` of the monotonic clock, and feed it to ``supervision``."""
+    wait_s = max(0.0, min(supervision.next_s(), at_most_s) - time.monotonic())
     for key, _ in selector.select(wait_s):
         if key.fileobj == signals:
             for number in os.read(signals, 4096):
