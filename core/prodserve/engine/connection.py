@@ -7,20 +7,22 @@ greenlet or timer. Everything here runs in the loop (the hub); app code reaches 
 | --- | --- | --- |
 | IDLE | the first byte of a request | it comes; keep-alive time is over |
 | HEAD | the rest of a head | it is whole, wrong, or late |
-| BODY | the rest of a body | it is whole, wrong, too large, or late |
+| BODY | the rest of a body | it is whole, wrong, too large, late, or comes too slowly (``pace``) |
 | LINGER | the client to close, what it sends is thrown away (RFC 9112 §9.6) | it closes, or time is over |
 | RUNNING | whoever makes the response | its last byte is handed over |
-| SENDING | the client to read the rest | all is written, or it does not read |
+| SENDING | the client to read the rest | all is written, or it reads too slowly (``pace``) |
 | CLOSED | nothing | |
 """
 
 from __future__ import annotations
 
 import os
+from _socket import SO_LINGER, SOL_SOCKET
 from _socket import socket as raw_socket
 from collections import deque
 from errno import ECONNRESET, EPIPE
 from posix import close as close_now  # gevent's os.close waits for the loop to come round
+from struct import pack
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,7 @@ from ..h1.head import REMEMBERED_HEAD_BYTES, Fields, RequestLine
 from ..http.answer import Answer, plain_answer, without_body
 from ..http.segments import FileSlice, Segment
 from .body import Body
+from .pace import untaken_bytes
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -41,6 +44,9 @@ TURN_BYTES = 1 << 20
 """What one connection may read of a body or write of a response before the others get their turn."""
 LINGER_S = 5
 LINGER_BYTES = 1 << 20
+LOOK_S = 1
+"""A client that reads must have earned as much by a look at it: deadlines are looked at once a second."""
+NO_LINGER = pack("ii", 1, 0)
 NEVER = float("inf")
 
 KEEP_11, KEEP_10, CLOSE = range(3)
@@ -74,6 +80,7 @@ class Connection:
         "line",
         "more",
         "out",
+        "owed",
         "port",
         "scanned",
         "seen",
@@ -106,6 +113,8 @@ class Connection:
         self.body: Body | None = None
         self.out: deque[Segment] | None = None
         self.backlog = 0
+        self.owed = 0
+        """While output waits: what the kernel would hold for the client, had it taken nothing since the last look."""
         self.final = False
         self.keep = False
         self.status = 0
@@ -240,12 +249,14 @@ class Connection:
         engine = self.engine
         body = self.body
         assert body is not None and self.line is not None and self.fields is not None
+        data = self.buffer
         try:
-            self.buffer = body.feed(self.buffer)
+            self.buffer = body.feed(data)
         except OSError as error:  # no room for the temporary file
             engine.log.error(f"a request body could not be stored: {error}")
             raise Overloaded("no room for a body") from None
-        self.deadline = engine.body_deadline
+        earned_s = (len(data) - len(self.buffer)) * engine.body_s_per_byte
+        self.deadline = min(self.deadline + earned_s, engine.body_deadline)
         if not body.complete:
             return
         self.body = None
@@ -346,7 +357,6 @@ class Connection:
             self.complete()
         else:
             self.state = SENDING
-            self.deadline = self.engine.write_deadline
 
     def respond(self, data: bytes) -> None:
         """Write a response that is whole: ``transmit`` for the usual case. Raises ``ClientGone``."""
@@ -371,8 +381,22 @@ class Connection:
         """Queue what the client can't take now."""
         self.out = deque((rest,))
         self.backlog = len(rest)
-        self.deadline = self.engine.write_deadline
+        self.watch_reader()
         self.engine.poller.want_write(self.fd)
+
+    def watch_reader(self) -> None:
+        """From now on the client has to read at some pace."""
+        self.deadline = self.engine.write_deadline
+        self.owed = untaken_bytes(self.fd)
+
+    def keeps_reading(self) -> bool:
+        """Whether the client has taken enough since the last look; if so, the deadline is put off by what it earned."""
+        engine = self.engine
+        owed, self.owed = self.owed, untaken_bytes(self.fd)
+        patience_s = engine.timeouts.write
+        earned_s = min((owed - self.owed) * engine.write_s_per_byte, patience_s)
+        self.deadline = engine.now_s + earned_s
+        return earned_s >= min(patience_s, LOOK_S)
 
     def transmit(self, segment: Segment, final: bool) -> None:
         """Write a part of the response, or queue what the client can't take yet. Raises ``ClientGone``.
@@ -388,7 +412,6 @@ class Connection:
         elif segment.__class__ is FileSlice:
             self.out = deque((segment,))
             self.backlog = len(segment)
-            self.deadline = self.engine.write_deadline
             if final:
                 self.state = SENDING
             self.writable()
@@ -419,12 +442,14 @@ class Connection:
             while out and turn > 0:
                 turn -= self.write_first(out)
         except BlockingIOError:
+            if self.deadline == NEVER:
+                self.watch_reader()
+                turn = TURN_BYTES
             self.engine.poller.want_write(self.fd)
         except OSError:
             self.abort()
             return
-        if turn < TURN_BYTES:
-            self.deadline = self.engine.write_deadline
+        self.owed += TURN_BYTES - turn
         if not out:
             self.out = None
             self.deadline = NEVER
@@ -511,9 +536,11 @@ class Connection:
         """The deadline is over."""
         if self.state in (HEAD, BODY):
             self.refuse(RequestTimeout("the request did not come in time"))
+        elif self.state in (RUNNING, SENDING):
+            if not self.keeps_reading():
+                self.engine.log.debug(f"{self.host or 'unix'}: closed, the client does not read, or too slowly")
+                self.abort(reset=True)
         else:
-            if self.state in (RUNNING, SENDING):
-                self.engine.log.debug(f"{self.host or 'unix'}: closed, the client did not read")
             self.abort()
 
     def input_ended(self) -> None:
@@ -527,8 +554,13 @@ class Connection:
         """The kernel says that the connection is dead."""
         self.abort()
 
-    def abort(self) -> None:
-        """Close at once; a response that runs is told by ``ClientGone``."""
+    def abort(self, reset: bool = False) -> None:
+        """Close at once; a response that runs is told by ``ClientGone``. ``reset``: the kernel too forgets what it
+        holds for the client, which may be megabytes for minutes."""
+        if reset:
+            sock = raw_socket(fileno=self.fd)
+            sock.setsockopt(SOL_SOCKET, SO_LINGER, NO_LINGER)
+            sock.detach()
         if self.state in (RUNNING, SENDING) and self.line is not None:
             self.engine.note(self, self.line.log, self.status or 499, self.sent)
         self.close()
@@ -538,6 +570,7 @@ class Connection:
         if self.state == CLOSED:
             return
         self.state = CLOSED
+        self.last = True
         engine = self.engine
         engine.poller.forget(self.fd)
         try:

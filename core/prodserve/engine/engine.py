@@ -24,6 +24,7 @@ from ..observe.access_log import AccessLog
 from ..observe.log import Log
 from .body import Body
 from .connection import CLOSED, ENDINGS, IDLE, LINGER, NEVER, Connection
+from .pace import seconds_per_byte
 from .poller import EpollPoller, WatcherPoller
 from .slots import GreenletSlots, Task, ThreadSlots
 
@@ -45,12 +46,14 @@ TRIM_AFTER = 500
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds that a client may take."""
+    """Seconds that a client may take, and bytes a second that it must move (0: any number)."""
 
     keep_alive: float = 75
     head: float = 30
     body: float = 60
+    body_rate: int = 240
     write: float = 60
+    write_rate: int = 240
 
 
 class Files(Protocol):
@@ -164,6 +167,8 @@ class Engine:
         self.files = files
         self.limits = limits
         self.timeouts = timeouts
+        self.body_s_per_byte = seconds_per_byte(timeouts.body_rate)
+        self.write_s_per_byte = seconds_per_byte(timeouts.write_rate)
         self.connection_limit = connection_limit
         self.body_memory_bytes = body_memory_bytes
         self.temp_dir = temp_dir

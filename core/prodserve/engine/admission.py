@@ -1,0 +1,116 @@
+"""Who gets in when there is not room for all: a share for each client address, and a newcomer before those that idle.
+
+``Shares`` counts the connections of an address, as long as it has any; what it remembers is bounded by the number of
+connections. ``dispensable`` says whom a worker that is full may send away. Neither touches a connection.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from operator import itemgetter
+from typing import Any
+
+from .connection import HEAD, IDLE, Connection
+
+IDLE_S = 1
+"""A client that has just come, or just been answered, is likely to send a request now: it may stay."""
+HALF_HEAD_S = 3
+"""So long, and a half-sent head is not a matter of distance any more."""
+NAMED = 1000
+"""Addresses that are named in the log in one minute."""
+REPORT_S = 60
+
+
+def network(host: str) -> str:
+    """The address as limits count it: of IPv6, where each client has 2^64 of them, the network. ``""``: not counted,
+    since it is this machine, whose proxy speaks for many clients, or a Unix socket."""
+    if not host:
+        return ""
+    address: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if address.is_loopback:
+        return ""
+    if isinstance(address, IPv6Address):
+        return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+    return str(address)
+
+
+class Shares:
+    """At most ``limit`` connections for each address."""
+
+    def __init__(self, limit: int, warn: Callable[[str], None]) -> None:
+        self.limit = limit
+        self._warn = warn
+        self._held: dict[str, int] = {}
+        self._refused: Counter[str] = Counter()
+        self._unnamed = 0
+        self._reported_s = 0.0
+
+    def admit(self, host: str) -> bool:
+        """Whether one more may come from there; if so, it is counted until ``leave``."""
+        place = network(host)
+        if not place:
+            return True
+        held = self._held.get(place, 0)
+        if held >= self.limit:
+            self._refuse(place)
+            return False
+        self._held[place] = held + 1
+        return True
+
+    def leave(self, host: str) -> None:
+        """One that was admitted is gone."""
+        place = network(host)
+        if place:
+            held = self._held[place] - 1
+            if held:
+                self._held[place] = held
+            else:
+                del self._held[place]
+
+    def _refuse(self, place: str) -> None:
+        if place in self._refused:
+            self._refused[place] += 1
+        elif len(self._refused) < NAMED:
+            self._refused[place] = 1
+            self._warn(
+                f"{place} has {self.limit} connections to this worker, more are closed at once "
+                "(limit_connections_per_address)"
+            )
+        else:
+            self._unnamed += 1
+
+    def report(self, now_s: float) -> None:
+        """Called once a second: once a minute, the log has how many were refused."""
+        if now_s < self._reported_s + REPORT_S:
+            return
+        self._reported_s = now_s
+        count = sum(self._refused.values()) + self._unnamed
+        if count:
+            most = ", ".join(f"{place}: {number}" for place, number in self._refused.most_common(3))
+            self._warn(f"{count} connections were closed at once in the last minute ({most})")
+        self._refused.clear()
+        self._unnamed = 0
+
+
+def dispensable(targets: Iterable[Any], now_s: float, keep_alive_s: float, head_s: float) -> list[Connection]:
+    """The connections without which nobody loses an answer, the most dispensable last: those that wait for a request,
+    the longest idle first to go, and after them those that have long been sending a head."""
+    idle: list[tuple[float, Connection]] = []
+    begun: list[tuple[float, Connection]] = []
+    for target in targets:
+        if target.__class__ is not Connection:
+            continue
+        if target.state == IDLE and not target.more and not target.buffer:
+            since_s = target.deadline - (keep_alive_s if target.started else head_s)
+            if now_s - since_s >= IDLE_S:
+                idle.append((since_s, target))
+        elif target.state == HEAD and now_s - (target.deadline - head_s) >= HALF_HEAD_S:
+            begun.append((target.deadline, target))
+    age = itemgetter(0)
+    begun.sort(key=age, reverse=True)
+    idle.sort(key=age, reverse=True)
+    return [target for _, target in begun + idle]
