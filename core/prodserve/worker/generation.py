@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 
 from prodserve.adapter import Adapter, StaticRoot, WSGIApp
 from prodserve.config.options import Config
+from prodserve.files.roots import extra_roots
 from prodserve.observe.board import Board
 from prodserve.observe.log import Log
 from prodserve.observe.title import set_title
@@ -30,11 +31,14 @@ from prodserve.observe.tracebacks import app_traceback
 from prodserve.supervisor.nursery import CANNOT_START
 from prodserve.supervisor.packets import LIMIT_BYTES, decode, encode
 from prodserve.worker.boot import LOAD_FAILED, Role, native_poll
+from prodserve.worker.compressing import Compressing
 from prodserve.worker.shareability import inherited_state, release_hub
 
 WORKER_FAILED = 70
 POLL_MS = 250
 """Between two looks at the workers where the kernel can't tell of their end (no ``pidfd_open``)."""
+CALM_MS = 1000
+"""So long after the last order, the workers of the generation serve: then static files are compressed."""
 MOST_FILES = 100_000
 """Files of a static root are counted up to here."""
 
@@ -44,7 +48,8 @@ def run(adapter: Adapter, config: Config, role: Role) -> NoReturn:
     log = Log(role.log_fd, role.log_level)
     try:
         app = adapter.load()
-        static = [describe_root(root) for root in adapter.static_roots()] if config.serve_static else []
+        roots = adapter.static_roots() if config.serve_static else ()
+        static = [describe_root(root) for root in roots]
         facts = asdict(adapter.facts())
         adapter.before_fork()
         importlib.import_module("prodserve.worker.worker")  # with gevent and the engine: shared by the workers
@@ -67,7 +72,8 @@ def run(adapter: Adapter, config: Config, role: Role) -> NoReturn:
         _leave(0)
     board = Board.open(role.board_fd, role.board_slots)
     life = WorkerLife(app, adapter, config, role, board, log)
-    ForkServer(role, life.live, log).serve()
+    compressing = Compressing([*extra_roots(config.static), *roots], config, role.log_fd, log)
+    ForkServer(role, life.live, log, compressing).serve()
     _leave(0)
 
 
@@ -104,12 +110,15 @@ class ForkServer:
     """Does what the supervisor says until it says ``quit`` or is gone. ``work`` is the life of a worker in a slot;
     it is told whether it runs in a fork of this process, or in this process itself."""
 
-    def __init__(self, role: Role, work: Callable[[int, bool], NoReturn], log: Log) -> None:
+    def __init__(
+        self, role: Role, work: Callable[[int, bool], NoReturn], log: Log, compressing: Compressing
+    ) -> None:
         self._role = role
         self._work = work
         self._log = log
-        self._slots: dict[int, int] = {}
-        """PID -> slot."""
+        self._compressing = compressing
+        self._slots: dict[int, int | None] = {}
+        """PID -> slot of the worker; ``None``: the process that compresses static files."""
         self._ends: dict[int, int] = {}
         """PID -> the descriptor that becomes readable when it ends, where the kernel has such."""
         assert native_poll is not None
@@ -121,8 +130,11 @@ class ForkServer:
         signal.signal(signal.SIGTERM, _nothing)  # a whole control group may get it; the supervisor's word counts
         while True:
             blind = len(self._ends) < len(self._slots)
-            ready = {fd for fd, _ in self._poll.poll(POLL_MS if blind else None)}
+            waiting = self._compressing.due and bool(self._slots)
+            ready = {fd for fd, _ in self._poll.poll(POLL_MS if blind else CALM_MS if waiting else None)}
             self._bury()
+            if waiting and not ready and (pid := self._compressing.start()):
+                self._watch(pid, None)
             if self._role.control_fd in ready and not self._obey():
                 return
 
@@ -135,6 +147,8 @@ class ForkServer:
         if order["do"] == "fork":
             self._fork(order["slot"])
         elif order["do"] == "become":
+            if self._role.solo is None:
+                self._compressing.start_aside()
             self._work(order["slot"], False)
         return bool(order["do"] != "quit")
 
@@ -149,6 +163,11 @@ class ForkServer:
             for end in self._ends.values():
                 os.close(end)
             self._work(slot, True)
+        self._watch(pid, slot)
+        tell(self._role, {"event": "forked", "slot": slot, "pid": pid})
+
+    def _watch(self, pid: int, slot: int | None) -> None:
+        """Notice the end of a child."""
         self._slots[pid] = slot
         if hasattr(os, "pidfd_open"):
             try:
@@ -158,7 +177,6 @@ class ForkServer:
             if end >= 0:
                 self._ends[pid] = end
                 self._poll.register(end, 1)
-        tell(self._role, {"event": "forked", "slot": slot, "pid": pid})
 
     def _bury(self) -> None:
         """Report the workers that have ended."""
@@ -174,7 +192,8 @@ class ForkServer:
             if end is not None:
                 self._poll.unregister(end)
                 os.close(end)
-            tell(self._role, {"event": "exited", "slot": slot, "pid": pid, "status": status})
+            if slot is not None:
+                tell(self._role, {"event": "exited", "slot": slot, "pid": pid, "status": status})
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from ..observe.board import Beat
 from ..observe.log import Log
 from ..observe.tracebacks import app_traceback
 from . import heap
+from .compressing import encoded_copies
 
 RESERVED_DESCRIPTORS = 256
 """Left to the app and to files out of the process's limit."""
@@ -176,7 +177,7 @@ class Worker:
         roots: list[StaticRoot] = list(extra_roots(self.config.static))
         if self.config.serve_static:
             roots += self.adapter.static_roots()
-        return StaticFiles(roots) if roots else None
+        return StaticFiles(roots, copies=encoded_copies(self.config)) if roots else None
 
     def replacement(self) -> Replace:
         """What is sent in place of responses that name a file."""
