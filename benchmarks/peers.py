@@ -79,7 +79,7 @@ def _prodserve(model: str, *options: str) -> Callable[[Job], Launch]:
             "--keep-alive", str(KEEP_ALIVE_S), "--access-logfile", str(job.folder / "access.log"),
         ]  # fmt: skip
         if job.static is not None:
-            command += ["--static", f"/static={job.static}"]
+            command += ["--static", f"/static={job.static}", "--no-compress"]  # no peer makes copies by itself
         return Launch((tuple(command),))
 
     return launch

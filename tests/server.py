@@ -133,8 +133,9 @@ def running(
 ) -> Iterator[Server]:
     """Start ``command`` and hand it over when ``path`` answers on ``host:port``; stop it at the end.
 
-    ``env`` is added to ``clean_environ()``. At the end the first process is stopped by SIGTERM (if it still runs) and
-    every process it started must be gone within ``leftovers_s``; else they are killed and the test fails.
+    ``env`` is added to ``clean_environ()`` and to a cache folder of its own. At the end the first process is stopped
+    by SIGTERM (if it still runs) and every process it started must be gone within ``leftovers_s``; else they are killed
+    and the test fails.
     """
     mark = uuid.uuid4().hex
     with tempfile.TemporaryDirectory(prefix="test-server-") as folder:
@@ -143,7 +144,7 @@ def running(
             process = subprocess.Popen(
                 command,
                 cwd=cwd,
-                env=clean_environ({**(env or {}), MARK: mark}),
+                env=clean_environ({"XDG_CACHE_HOME": f"{folder}/cache", **(env or {}), MARK: mark}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

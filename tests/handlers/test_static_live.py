@@ -34,7 +34,8 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     (folder / "three_letters.py").write_text(APP)
     port = free_port()
     command = [sys.executable, "-m", "prodserve", "three_letters:app", f"127.0.0.1:{port}", "--workers", "1"]
-    command += ["--worker-model", model, "--poller", poller, "--static", f"/s={root}", "--access-logfile", "none"]
+    command += ["--worker-model", model, "--poller", poller, "--static", f"/s={root}", "--no-compress"]
+    command += ["--access-logfile", "none"]
     with running(command, port, cwd=folder) as server:
         yield server, root
 
