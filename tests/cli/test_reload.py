@@ -59,7 +59,7 @@ class Adapter:
 if not in_generation():
     with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listener:
         os.dup2(listener.fileno(), 50)
-serve(Adapter(), {"addrport": "fd://50"}, "python program.py")
+serve(Adapter(), {"addrport": "fd://50", "reload_trial": "0"}, "python program.py")
 """
 """It listens on an inherited descriptor: of all addresses on this machine, the one that counts as public."""
 

@@ -85,6 +85,12 @@ WORKER_PATHS = [
         ["FORK", "DUMP", "ARM_DUMP", "KILL", "ARM_KILL", "ARM_BACKOFF", "DISARM", "FORK"],
     ),
     (
+        "that never becomes ready is killed and replaced",
+        [E.START, E.FORKED, E.STALE, E.DUE, E.DIED],
+        Worker.BACKOFF,
+        ["FORK", "DUMP", "ARM_DUMP", "KILL", "ARM_KILL", "ARM_BACKOFF"],
+    ),
+    (
         "drains within its time",
         [E.START, E.FORKED, E.READY, E.RETIRE, E.DIED],
         Worker.GONE,
@@ -119,23 +125,36 @@ G = GenerationEvent
 GENERATION_PATHS = [
     (
         "loads, starts its workers, takes over, retires",
-        [G.LOADED, G.READY, G.RETIRE, G.EMPTY],
+        [G.LOADED, G.READY, G.DUE, G.RETIRE, G.EMPTY],
         Generation.GONE,
-        ["START_WORKERS", "TAKE_OVER", "RETIRE_WORKERS", "RELEASE"],
+        ["START_WORKERS", "ARM_TRIAL", "TAKE_OVER", "RETIRE_WORKERS", "RELEASE"],
     ),
     ("that can't load fails once", [G.FAILED, G.LOST], Generation.GONE, ["RELEASE", "FAIL"]),
     ("that dies while it loads fails", [G.LOST], Generation.GONE, ["RELEASE", "FAIL"]),
     (
         "that loses its process while it serves is replaced, its workers go on",
-        [G.LOADED, G.READY, G.LOST],
+        [G.LOADED, G.READY, G.DUE, G.LOST],
         Generation.ORPHANED,
-        ["START_WORKERS", "TAKE_OVER", "CUT_WORKERS", "REPLACE"],
+        ["START_WORKERS", "ARM_TRIAL", "TAKE_OVER", "CUT_WORKERS", "REPLACE"],
     ),
     (
         "whose workers can't start is given up",
         [G.LOADED, G.STUMBLED, G.EMPTY],
         Generation.GONE,
         ["START_WORKERS", "RETIRE_WORKERS", "FAIL", "RELEASE"],
+    ),
+    (
+        "that crashes in its trial is given up",
+        [G.LOADED, G.READY, G.STUMBLED, G.EMPTY],
+        Generation.GONE,
+        ["START_WORKERS", "ARM_TRIAL", "RETIRE_WORKERS", "FAIL", "RELEASE"],
+    ),
+    ("that loads for ever is given up", [G.DUE, G.LOST], Generation.GONE, ["DUMP_PROCESS", "FAIL"]),
+    (
+        "whose workers never become ready is given up",
+        [G.LOADED, G.DUE, G.EMPTY],
+        Generation.GONE,
+        ["START_WORKERS", "KILL_WORKERS", "FAIL", "RELEASE"],
     ),
     ("that is loading is given up at once", [G.RETIRE], Generation.GONE, ["KILL_PROCESS", "RELEASE"]),
 ]

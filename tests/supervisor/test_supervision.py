@@ -27,6 +27,7 @@ class World:
         self.now_s = 1000.0
         self.ends = []
         self.up = []
+        self.fates = []
         self.path = path
         self.fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
         self.board = Board.create(16)
@@ -39,6 +40,7 @@ class World:
             now=lambda: self.now_s,
             spawn=self.spawn,
             announce=lambda generation, again: self.up.append((generation.number, again)),
+            decided=lambda generation: self.fates.append((generation.number, generation.state.name, generation.why)),
         )
 
     def spawn(self, generation, worker):
@@ -95,7 +97,7 @@ class World:
 @pytest.fixture
 def world(tmp_path):
     """One whose first generation serves."""
-    world = World(tmp_path / "log")
+    world = World(tmp_path / "log", reload_trial=0.0)
     world.supervision.start()
     world.serve(1, 100)
     yield world

@@ -55,6 +55,10 @@ class Generation:
     """Why it failed."""
     shareable: bool = True
     workers: list[Worker] = field(default_factory=list)
+    due_s: float | None = None
+    """When it is late, or its trial is over."""
+    decided: bool = False
+    """Whether it has come to serve, or never will."""
 
     @property
     def ready(self) -> bool:

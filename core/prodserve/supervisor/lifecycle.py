@@ -51,7 +51,7 @@ class Worker(Enum):
     READY = auto()
     """It accepts connections."""
     HUNG = auto()
-    """It stopped beating; asked to write where it is, then killed."""
+    """It stopped beating, or never began; asked to write where it is, then killed."""
     BACKOFF = auto()
     """It died; the next one starts when its time has come."""
     DRAINING = auto()
@@ -68,7 +68,7 @@ class WorkerEvent(Enum):
     READY = auto()
     DIED = auto()
     STALE = auto()
-    """No heartbeat for longer than ``hang_timeout``."""
+    """No heartbeat for longer than ``hang_timeout``, or not ready within ``start_timeout``."""
     DUE = auto()
     """The time of the last ``ARM_…`` action has come."""
     RETIRE = auto()
@@ -101,6 +101,8 @@ class Generation(Enum):
     """Its process imports the application."""
     STARTING = auto()
     """The application is loaded, its workers start."""
+    TRIAL = auto()
+    """Its workers accept, beside those of an older generation, which stays if one of them crashes."""
     SERVING = auto()
     ORPHANED = auto()
     """Its process is gone, its workers go on; those that end are not replaced."""
@@ -119,8 +121,10 @@ class GenerationEvent(Enum):
     """Its process is gone."""
     READY = auto()
     """All of its workers accept."""
+    DUE = auto()
+    """Its trial is over, or the time that it had to become ready."""
     STUMBLED = auto()
-    """Its workers die before they are ready, while an older generation serves."""
+    """Its workers die before they are ready, or in its trial, while an older generation serves."""
     EMPTY = auto()
     """None of its workers is left, or will be started."""
     RETIRE = auto()
@@ -134,6 +138,8 @@ class GenerationAction(Enum):
     CUT_WORKERS = auto()
     RETIRE_WORKERS = auto()
     KILL_WORKERS = auto()
+    ARM_TRIAL = auto()
+    """See after a while whether it has proven itself; at once if no older generation serves."""
     TAKE_OVER = auto()
     """Older generations retire."""
     REPLACE = auto()
@@ -142,6 +148,8 @@ class GenerationAction(Enum):
     """The server learns that this generation will not serve."""
     RELEASE = auto()
     """The fork server is told to end."""
+    DUMP_PROCESS = auto()
+    """The process writes where it hangs, and is killed."""
     KILL_PROCESS = auto()
 
 
@@ -219,8 +227,8 @@ WORKER: Table[Worker, WorkerEvent, WorkerAction] = _rows(
     ((_W.STARTING, _W.READY), _WE.DIED, _W.BACKOFF, (_WA.ARM_BACKOFF,)),
     ((_W.STARTING, _W.READY), _WE.RETIRE, _W.DRAINING, _DRAIN),
     ((_W.STARTING, _W.READY, _W.HUNG), _WE.KILL, _W.DRAINING, _FINISH),
-    (_W.STARTING, (_WE.START, _WE.FORKED, _WE.STALE, _WE.DUE, _WE.CUT), None, ()),
-    (_W.READY, _WE.STALE, _W.HUNG, (_WA.DUMP, _WA.ARM_DUMP)),
+    (_W.STARTING, (_WE.START, _WE.FORKED, _WE.DUE, _WE.CUT), None, ()),
+    ((_W.STARTING, _W.READY), _WE.STALE, _W.HUNG, (_WA.DUMP, _WA.ARM_DUMP)),
     (_W.READY, (_WE.START, _WE.FORKED, _WE.READY, _WE.DUE, _WE.CUT), None, ()),
     (_W.HUNG, _WE.DUE, _W.HUNG, _FINISH),
     (_W.HUNG, _WE.DIED, _W.BACKOFF, (_WA.ARM_BACKOFF,)),
@@ -237,24 +245,33 @@ WORKER: Table[Worker, WorkerEvent, WorkerAction] = _rows(
 
 _G, _GE, _GA = Generation, GenerationEvent, GenerationAction
 
+_AT_WORK = (_G.STARTING, _G.TRIAL, _G.SERVING, _G.ORPHANED)
+_GIVE_UP = (_GA.RETIRE_WORKERS, _GA.FAIL)
+
 GENERATION: Table[Generation, GenerationEvent, GenerationAction] = _rows(
     (_G.LOADING, _GE.LOADED, _G.STARTING, (_GA.START_WORKERS,)),
     (_G.LOADING, (_GE.FAILED, _GE.LOST), _G.GONE, (_GA.RELEASE, _GA.FAIL)),
+    (_G.LOADING, _GE.DUE, _G.GONE, (_GA.DUMP_PROCESS, _GA.FAIL)),
     (_G.LOADING, (_GE.RETIRE, _GE.KILL), _G.GONE, (_GA.KILL_PROCESS, _GA.RELEASE)),
     (_G.LOADING, (_GE.READY, _GE.STUMBLED, _GE.EMPTY), None, ()),
-    (_G.STARTING, _GE.READY, _G.SERVING, (_GA.TAKE_OVER,)),
-    (_G.STARTING, _GE.LOST, _G.RETIRING, (_GA.CUT_WORKERS, _GA.RETIRE_WORKERS, _GA.FAIL)),
-    (_G.STARTING, _GE.STUMBLED, _G.RETIRING, (_GA.RETIRE_WORKERS, _GA.FAIL)),
-    (_G.STARTING, (_GE.LOADED, _GE.FAILED, _GE.EMPTY), None, ()),
+    (_G.STARTING, _GE.READY, _G.TRIAL, (_GA.ARM_TRIAL,)),
+    (_G.STARTING, _GE.DUE, _G.RETIRING, (_GA.KILL_WORKERS, _GA.FAIL)),
+    (_G.TRIAL, _GE.DUE, _G.SERVING, (_GA.TAKE_OVER,)),
+    ((_G.STARTING, _G.TRIAL), _GE.LOST, _G.RETIRING, (_GA.CUT_WORKERS, *_GIVE_UP)),
+    ((_G.STARTING, _G.TRIAL), _GE.STUMBLED, _G.RETIRING, _GIVE_UP),
+    ((_G.STARTING, _G.TRIAL), _GE.EMPTY, None, ()),
+    (_G.TRIAL, _GE.READY, None, ()),
     (_G.SERVING, _GE.LOST, _G.ORPHANED, (_GA.CUT_WORKERS, _GA.REPLACE)),
-    (_G.SERVING, (_GE.LOADED, _GE.FAILED, _GE.READY, _GE.STUMBLED, _GE.EMPTY), None, ()),
+    (_G.SERVING, (_GE.READY, _GE.STUMBLED, _GE.EMPTY), None, ()),
     (_G.ORPHANED, _GE.EMPTY, _G.GONE, (_GA.RELEASE,)),
-    (_G.ORPHANED, (_GE.LOADED, _GE.FAILED, _GE.LOST, _GE.READY, _GE.STUMBLED), None, ()),
-    ((_G.STARTING, _G.SERVING, _G.ORPHANED), _GE.RETIRE, _G.RETIRING, (_GA.RETIRE_WORKERS,)),
-    ((_G.STARTING, _G.SERVING, _G.ORPHANED, _G.RETIRING), _GE.KILL, _G.RETIRING, (_GA.KILL_WORKERS,)),
+    (_G.ORPHANED, (_GE.LOST, _GE.READY, _GE.STUMBLED), None, ()),
+    (_AT_WORK, _GE.RETIRE, _G.RETIRING, (_GA.RETIRE_WORKERS,)),
+    ((*_AT_WORK, _G.RETIRING), _GE.KILL, _G.RETIRING, (_GA.KILL_WORKERS,)),
     (_G.RETIRING, _GE.EMPTY, _G.GONE, (_GA.RELEASE,)),
     (_G.RETIRING, _GE.LOST, None, (_GA.CUT_WORKERS,)),
-    (_G.RETIRING, (_GE.LOADED, _GE.FAILED, _GE.READY, _GE.STUMBLED, _GE.RETIRE), None, ()),
+    (_G.RETIRING, (_GE.READY, _GE.STUMBLED, _GE.RETIRE), None, ()),
+    ((*_AT_WORK, _G.RETIRING), (_GE.LOADED, _GE.FAILED), None, ()),
+    ((_G.SERVING, _G.ORPHANED, _G.RETIRING), _GE.DUE, None, ()),
     (_G.GONE, tuple(_GE), None, ()),
 )
 

@@ -118,6 +118,7 @@ def _supervise(record: Mapping[str, Any], config: Config, log: Log, listeners: S
         now=time.monotonic,
         spawn=start_process,
         announce=announce,
+        decided=lambda generation: None,
     )
     reporter = notify.Reporter(record["service"], board, time.monotonic, os.getpid())
     supervision.start()

@@ -26,6 +26,8 @@ from prodserve.supervisor.lifecycle import (
 from prodserve.supervisor.packets import decode
 from prodserve.supervisor.workers import WorkerLives, kill
 
+LATE_MARGIN_S = 3.0
+"""After ``start_timeout``, within which a worker that does not become ready writes where it hangs."""
 END_PROCESS_S = 5.0
 """What a fork server gets to end by itself."""
 
@@ -37,9 +39,15 @@ SIGNALS = {
 }
 
 
+_YOUNG = (lifecycle.Generation.LOADING, lifecycle.Generation.STARTING, lifecycle.Generation.TRIAL)
+_SERVES = (lifecycle.Generation.SERVING, lifecycle.Generation.ORPHANED)
+_DECIDED = (lifecycle.Generation.SERVING, lifecycle.Generation.RETIRING, lifecycle.Generation.GONE)
+
+
 class Supervision:
     """All generations and workers of one server. ``now`` is the monotonic clock, ``spawn`` starts a generation process
-    (of a whole generation, or of one worker of it), ``announce`` says that one is up (``True``: after a reload)."""
+    (of a whole generation, or of one worker of it), ``announce`` says that one is up (``True``: after a reload),
+    ``decided`` hears of each generation once: that it serves, or why it never will (``why``)."""
 
     def __init__(
         self,
@@ -51,6 +59,7 @@ class Supervision:
         now: Callable[[], float],
         spawn: Callable[[Generation, Worker | None], Process],
         announce: Callable[[Generation, bool], None],
+        decided: Callable[[Generation], None],
     ) -> None:
         self.state = Server.STARTING
         self.exit_code = 0
@@ -62,6 +71,8 @@ class Supervision:
         self._now = now
         self._spawn = spawn
         self._announce = announce
+        self._decided = decided
+        self._config = config
         self._number = 0
         self._announced = False
         self._failures = 0
@@ -74,6 +85,12 @@ class Supervision:
     def start(self) -> None:
         """Start the first generation."""
         self._new_generation()
+
+    def reload(self) -> int | None:
+        """Start another generation; its number, ``None`` where the server ends or no process can be had."""
+        before = self._number
+        self._step_server(ServerEvent.HUP)
+        return self._number if self._number > before and self.generations[-1].number == self._number else None
 
     def signalled(self, number: int) -> None:
         """A signal arrived."""
@@ -113,6 +130,7 @@ class Supervision:
         self._lives.look(self.generations)
         for generation in list(self.generations):
             self._settle(generation)
+            self._look(generation, now)
         for process in list(self.processes.values()):
             if process.kill_s is not None and process.kill_s <= now:
                 process.kill_s = now + lifecycle.KILL_AGAIN_S
@@ -122,10 +140,25 @@ class Supervision:
         if not self.generations and not self.processes:
             self._step_server(ServerEvent.EMPTY)
 
+    def _look(self, generation: Generation, now: float) -> None:
+        """At the time of one generation, and at a fork server that does not do what it was told."""
+        if generation.due_s is not None and generation.due_s <= now:
+            generation.due_s = None
+            if generation.state is not lifecycle.Generation.TRIAL:
+                generation.why = f"it was not ready within {self._config.start_timeout:g} s (--start-timeout)"
+            self._step_generation(generation, GenerationEvent.DUE)
+        asked = (lifecycle.Worker.FORKING, lifecycle.Worker.UNWANTED)
+        oldest_s = min((worker.born_s for worker in generation.workers if worker.state in asked), default=now)
+        server = generation.server
+        if server is not None and server.kill_s is None and now - oldest_s > self._config.start_timeout:
+            self._log.error(f"process {server.pid} does not start the workers that it was asked for, and is killed")
+            self._dump_process(generation)
+
     def next_s(self) -> float:
         """When ``tick`` is needed again, by the monotonic clock: at the latest in a second, for the heartbeats."""
         due = [worker.due_s for generation in self.generations for worker in generation.workers]
         due += [process.kill_s for process in self.processes.values()]
+        due += [generation.due_s for generation in self.generations]
         return min([time_s for time_s in [*due, self._retry_s] if time_s is not None] + [self._looked_s + 1.0])
 
     # packets
@@ -142,7 +175,7 @@ class Supervision:
                     "each worker loads the application by itself, memory is not shared: "
                     + "; ".join(message["because"])
                 )
-            self._step_generation(generation, GenerationEvent.LOADED)
+            self._judge(generation, str(message.get("why") or ""))
         elif event == "failed" and process.worker is not None:
             self._log.error(f"a worker can't load the application:\n{message['why']}")
         elif event == "failed":
@@ -150,6 +183,17 @@ class Supervision:
             self._step_generation(generation, GenerationEvent.FAILED)
         else:
             self._heard_of_worker(generation, event, message)
+
+    def _judge(self, generation: Generation, why: str) -> None:
+        """What was loaded is not fit (``why``): the code that serves now is better. But where nothing serves, the
+        server must come up, also on a day when the front page or its database is down: the rest of the site works."""
+        if why and any(other.state in _SERVES for other in self.generations):
+            generation.why = why
+            self._step_generation(generation, GenerationEvent.FAILED)
+            return
+        if why:
+            self._log.warning(f"served all the same, since no other code is: {why}")
+        self._step_generation(generation, GenerationEvent.LOADED)
 
     def _heard_of_worker(self, generation: Generation, event: str, message: Mapping[str, Any]) -> None:
         worker = next((w for w in generation.workers if w.row == message["slot"]), None)
@@ -177,12 +221,20 @@ class Supervision:
 
     def _bury(self, generation: Generation, worker: Worker, status: int | None) -> None:
         how = self._lives.died(generation, worker, status)
-        if worker.failures >= lifecycle.PATIENCE and any(
-            other.number < generation.number and other.state is lifecycle.Generation.SERVING
-            for other in self.generations
-        ):
+        if not self._elder_serves(generation):
+            return
+        if generation.state is lifecycle.Generation.TRIAL and status != 0:
+            generation.why = f"a worker {how} within {self._config.reload_trial:g} s after the reload"
+            self._step_generation(generation, GenerationEvent.STUMBLED)
+        elif worker.failures >= lifecycle.PATIENCE:
             generation.why = f"its workers die before they are ready ({how})"
             self._step_generation(generation, GenerationEvent.STUMBLED)
+
+    def _elder_serves(self, generation: Generation) -> bool:
+        return any(
+            other.number < generation.number and other.state is lifecycle.Generation.SERVING
+            for other in self.generations
+        )
 
     # steps
 
@@ -195,6 +247,9 @@ class Supervision:
         generation.state, actions = lifecycle.GENERATION[generation.state, event]
         for action in actions:
             _GENERATION_ACTIONS[action](self, generation)
+        if not generation.decided and generation.state in _DECIDED:
+            generation.decided = True
+            self._decided(generation)
         if generation.state is lifecycle.Generation.GONE and generation in self.generations:
             self.generations.remove(generation)
         elif actions:
@@ -213,7 +268,8 @@ class Supervision:
 
     def _reload(self, _: Generation | None) -> None:
         for generation in list(self.generations):
-            if generation.state in (lifecycle.Generation.LOADING, lifecycle.Generation.STARTING):
+            if generation.state in _YOUNG:
+                generation.why = "it was given up for another reload"
                 self._step_generation(generation, GenerationEvent.RETIRE)
         self._new_generation()
 
@@ -221,6 +277,7 @@ class Supervision:
         self._retry_s = None
         self._number += 1
         generation = Generation(self._number, self._now())
+        generation.due_s = generation.born_s + self._config.start_timeout
         try:
             generation.server = self._spawn(generation, None)
         except OSError as error:
@@ -232,7 +289,7 @@ class Supervision:
         self._log.debug(f"generation {generation.number} loads the application (pid {generation.server.pid})")
 
     def _retry(self, _: Generation | None = None) -> None:
-        usable = (lifecycle.Generation.LOADING, lifecycle.Generation.STARTING, lifecycle.Generation.SERVING)
+        usable = (*_YOUNG, lifecycle.Generation.SERVING)
         if not any(generation.state in usable for generation in self.generations):
             self._failures += 1
             self._retry_s = self._now() + lifecycle.backoff_s(self._failures)
@@ -255,6 +312,7 @@ class Supervision:
     # actions on a generation
 
     def _start_workers(self, generation: Generation) -> None:
+        generation.due_s = self._now() + self._config.start_timeout + LATE_MARGIN_S
         gone = lifecycle.Worker.GONE
         taken = {worker.row for other in self.generations for worker in other.workers if worker.state is not gone}
         free = [row for row in range(self._board.slots) if row not in taken]
@@ -264,6 +322,15 @@ class Supervision:
             self._step_generation(generation, GenerationEvent.LOST)
             return
         self._lives.step_all(generation, WorkerEvent.START)
+
+    def _arm_trial(self, generation: Generation) -> None:
+        trial_s = self._config.reload_trial if self._elder_serves(generation) else 0.0
+        generation.due_s = None
+        if not trial_s:
+            self._step_generation(generation, GenerationEvent.DUE)
+            return
+        self._log.info(f"generation {generation.number} is ready; in {trial_s:g} s the one before it ends")
+        generation.due_s = self._now() + trial_s
 
     def _take_over(self, generation: Generation) -> None:
         for other in list(self.generations):
@@ -290,6 +357,11 @@ class Supervision:
         if process is not None and process.kill_s is None:
             self._send(process, {"do": "quit"})
             process.kill_s = self._now() + END_PROCESS_S
+
+    def _dump_process(self, generation: Generation) -> None:
+        if generation.server is not None:
+            kill(generation.server.pid, signal.SIGUSR1)
+            generation.server.kill_s = self._now() + lifecycle.DUMP_S
 
     def _kill_process(self, generation: Generation) -> None:
         if generation.server is not None:
@@ -335,9 +407,11 @@ _GENERATION_ACTIONS: dict[GenerationAction, Callable[[Supervision, Generation], 
     GenerationAction.CUT_WORKERS: lambda self, g: self._lives.step_all(g, WorkerEvent.CUT),
     GenerationAction.RETIRE_WORKERS: lambda self, g: self._lives.step_all(g, WorkerEvent.RETIRE),
     GenerationAction.KILL_WORKERS: lambda self, g: self._lives.step_all(g, WorkerEvent.KILL),
+    GenerationAction.ARM_TRIAL: Supervision._arm_trial,
     GenerationAction.TAKE_OVER: Supervision._take_over,
     GenerationAction.REPLACE: Supervision._replace,
     GenerationAction.FAIL: Supervision._report,
     GenerationAction.RELEASE: Supervision._release,
+    GenerationAction.DUMP_PROCESS: Supervision._dump_process,
     GenerationAction.KILL_PROCESS: Supervision._kill_process,
 }

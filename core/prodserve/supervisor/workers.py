@@ -81,6 +81,8 @@ class WorkerLives:
                     self.died(generation, worker, None)
 
     def _stale(self, worker: Worker, now: float) -> bool:
+        if worker.state is lifecycle.Worker.STARTING:
+            return now - max(worker.born_s, self._resumed_s) > self._config.start_timeout
         if worker.state is not lifecycle.Worker.READY or not self._config.hang_timeout:
             return False
         row = self._board.read(worker.row)
@@ -89,6 +91,7 @@ class WorkerLives:
 
     def _fork(self, generation: Generation, worker: Worker) -> None:
         worker.born_s = self._now()
+        worker.ready_s = 0.0
         try:
             pid = self._start(generation, worker)
         except OSError as error:
@@ -103,10 +106,11 @@ class WorkerLives:
             self.step(generation, worker, WorkerEvent.FORKED)
 
     def _dump(self, _: Generation, worker: Worker) -> None:
-        self._log.error(
-            f"worker {worker.row} (pid {worker.pid}) shows no life for {self._config.hang_timeout:g} s "
-            "and is replaced; this is where it hangs:"
-        )
+        if worker.ready_s:
+            what = f"shows no life for {self._config.hang_timeout:g} s"
+        else:
+            what = f"has not become ready within {self._config.start_timeout:g} s"
+        self._log.error(f"worker {worker.row} (pid {worker.pid}) {what} and is replaced; this is where it hangs:")
         kill(worker.pid, signal.SIGUSR1)
 
     def _arm(self, worker: Worker, delay_s: float) -> None:

@@ -8,8 +8,10 @@ what it would see if its user had started it.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import select
+import signal
 import sys
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
@@ -44,6 +46,8 @@ class Role(NamedTuple):
     """What the server was started with, as ``Config.to_plain`` has it."""
     before: Inherited
     """Threads, greenlets and sockets of this process before any code of the project ran."""
+    warmed: bool = False
+    """The warm-up request was answered by a process before this one."""
 
     @property
     def fds(self) -> tuple[int, ...]:
@@ -53,6 +57,8 @@ class Role(NamedTuple):
 
 
 _role: Role | None = None
+_record: Mapping[str, Any] = {}
+"""What this process was started with."""
 
 
 def role() -> Role | None:
@@ -72,12 +78,14 @@ def main(record_fd: int, model: str) -> NoReturn:
     record = read_json(record_fd)
     plain = record["role"]
     listeners = tuple((fd, url) for fd, url in plain["listeners"])
-    global _role
+    global _role, _record
+    _record = record
     _role = Role(
         **{**plain, "listeners": listeners, "config": record["config"], "before": inherited_state(plain["model"])}
     )
     for fd in _role.fds:
         os.set_inheritable(fd, False)
+    faulthandler.register(signal.SIGUSR1, _role.log_fd)  # sent before a process that loads for ever is killed
     _listen_to_nobody()
     _set_title(f"prodserve: generation {_role.generation} ({record['command']})")
     del sys.path[len(sys.path) - len(record["roots"]) :]
@@ -91,6 +99,21 @@ def main(record_fd: int, model: str) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(LOAD_FAILED)
+
+
+def start_again(role_: Role) -> NoReturn:
+    """Become a fresh process in the same role and with the same PID, whose app need not answer a warm-up request."""
+    import atexit
+
+    from prodserve.observe.memory_file import write_json
+    from prodserve.supervisor.nursery import become, boot_command
+
+    fd = write_json("prodserve-generation", {**_record, "role": {**_record["role"], "warmed": True}})
+    command = boot_command(_record, fd, role_.model)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    become(command, _record["environ"], _record["program"]["cwd"], [fd, *role_.fds])
 
 
 def run_program(program: Mapping[str, Any]) -> None:
@@ -163,8 +186,6 @@ def _execute(source: str | bytes, filename: str, path: str | None) -> None:
 def _listen_to_nobody() -> None:
     """A terminal signals all of its processes; here the supervisor decides. Handlers, unlike ``SIG_IGN``, are not
     inherited by the programs that the app starts."""
-    import signal
-
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, _nothing)
 

@@ -30,9 +30,10 @@ from prodserve.observe.title import set_title
 from prodserve.observe.tracebacks import app_traceback
 from prodserve.supervisor.nursery import CANNOT_START
 from prodserve.supervisor.packets import LIMIT_BYTES, decode, encode
-from prodserve.worker.boot import LOAD_FAILED, Role, native_poll
+from prodserve.worker.boot import LOAD_FAILED, Role, native_poll, start_again
 from prodserve.worker.compressing import Compressing
 from prodserve.worker.shareability import inherited_state, release_hub
+from prodserve.worker.warm_up import warm_up
 
 WORKER_FAILED = 70
 POLL_MS = 250
@@ -51,19 +52,29 @@ def run(adapter: Adapter, config: Config, role: Role) -> NoReturn:
         roots = adapter.static_roots() if config.serve_static else ()
         static = [describe_root(root) for root in roots]
         facts = asdict(adapter.facts())
+        loaded_state = inherited_state(role.model)
+        why = unfit(app, adapter, config, role)
         adapter.before_fork()
         importlib.import_module("prodserve.worker.worker")  # with gevent and the engine: shared by the workers
     except BaseException as error:  # whatever the app raised, the supervisor is told, and this process ends
         tell(role, {"event": "failed", "why": load_failure(error)})
         _leave(LOAD_FAILED)
     release_hub()
-    because = inherited_state(role.model).since(role.before)
+    state = inherited_state(role.model)
+    because = state.since(role.before)
+    if because and because == state.since(loaded_state) and not why:
+        log.info(
+            f"the warm-up request GET {config.warm_up} left {', '.join(because)} behind: the application is loaded "
+            "once more without it, so that workers share its memory; --warm-up none saves the time"
+        )
+        start_again(role)
     gc.collect()
     gc.freeze()  # the collector of the workers then never touches what they share
     loaded = {
         "event": "loaded",
         "shareable": not because,
         "because": because,
+        "why": why,
         "facts": facts,
         "static": static,
         "config": config.to_plain(),
@@ -75,6 +86,17 @@ def run(adapter: Adapter, config: Config, role: Role) -> NoReturn:
     compressing = Compressing([*extra_roots(config.static), *roots], config, role.log_fd, log)
     ForkServer(role, life.live, log, compressing).serve()
     _leave(0)
+
+
+def unfit(app: WSGIApp, adapter: Adapter, config: Config, role: Role) -> str:
+    """What speaks against serving what was loaded, ``""``: nothing. Looked at once a generation, not in each of its
+    processes; the checks of the first one were made by the first process."""
+    if role.solo is not None or role.warmed:
+        return ""
+    wrong = adapter.check() if role.generation > 1 else ()
+    if wrong:
+        return "\n".join(("the checks of the project found errors", *wrong))
+    return warm_up(app, adapter, config.warm_up) if config.warm_up is not None else ""
 
 
 def describe_root(root: StaticRoot) -> list[Any]:
@@ -110,9 +132,7 @@ class ForkServer:
     """Does what the supervisor says until it says ``quit`` or is gone. ``work`` is the life of a worker in a slot;
     it is told whether it runs in a fork of this process, or in this process itself."""
 
-    def __init__(
-        self, role: Role, work: Callable[[int, bool], NoReturn], log: Log, compressing: Compressing
-    ) -> None:
+    def __init__(self, role: Role, work: Callable[[int, bool], NoReturn], log: Log, compressing: Compressing) -> None:
         self._role = role
         self._work = work
         self._log = log
