@@ -1,6 +1,26 @@
 """prodserve: the production server that is already inside your Django or Flask project.
 
-Importing this package imports nothing else: the supervisor and every ``flask`` command load it.
+Importing this package imports nothing else: the supervisor and every ``flask`` command load it. What applications use
+of it comes with its first use.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import ClientDisconnected as ClientDisconnected
+    from .errors import RequestTimeout as RequestTimeout
+    from .views import deadline as deadline
+
 VERSION = "0.1.0"
+
+_PUBLIC = {"deadline": "views", "RequestTimeout": "errors", "ClientDisconnected": "errors"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'prodserve' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"prodserve.{_PUBLIC[name]}"), name)

@@ -1,8 +1,8 @@
 """The errors that prodserve raises on purpose. Each one knows what it means and who has to act.
 
 ``ConfigError`` stops the process before anything is served; a ``ProtocolError`` ends one connection with the
-status that its class carries; ``ClientGone`` ends one response. Anything else is a bug of ours and is logged
-with its traceback.
+status that its class carries; ``ClientGone`` ends one response; ``Interrupted`` ends a running request.
+Anything else is a bug of ours and is logged with its traceback.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class BadRequest(ProtocolError):
     """The message is not HTTP (RFC 9112 §2.2), or can be read in two ways (RFC 9112 §6.3)."""
 
 
-class RequestTimeout(ProtocolError):
+class LateRequest(ProtocolError):
     """The client began a request and did not finish it in time (RFC 9110 §15.5.9)."""
 
     status = 408
@@ -95,6 +95,19 @@ class VersionNotSupported(ProtocolError):
 
 class ClientGone(ProdserveError, OSError):
     """The client closed the connection before the response was complete. Nothing to log as an error."""
+
+
+class Interrupted(ProdserveError):
+    """Raised in the middle of a running request by the server. The application should let it pass: what it answers
+    does not reach the client any more."""
+
+
+class RequestTimeout(Interrupted):
+    """The request is over its deadline (``--timeout``, ``prodserve.deadline``)."""
+
+
+class ClientDisconnected(Interrupted):
+    """The client is gone, and nobody will see the response (``--cancel-on-disconnect``)."""
 
 
 class AppError(ProdserveError):

@@ -25,7 +25,11 @@ from prodserve.observe.board import Board
 from prodserve.worker import worker
 
 ADAPTER: Any = SimpleNamespace(
-    slot_idle=lambda: None, worker_stopping=lambda: None, worker_started=lambda: None, static_roots=list
+    slot_idle=lambda: None,
+    slot_interrupted=lambda: None,
+    worker_stopping=lambda: None,
+    worker_started=lambda: None,
+    static_roots=list,
 )
 """A framework that has nothing to say."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import socket
 import threading
 import time
@@ -14,8 +15,12 @@ import pytest
 from prodserve.engine.engine import Engine, Timeouts
 from prodserve.engine.poller import EpollPoller, WatcherPoller
 from prodserve.engine.slots import GreenletSlots, ThreadSlots
-from prodserve.h1.head import Limits
+from prodserve.h1.head import Limits, RequestLine
+from prodserve.observe.flights import ROW_BYTES, Cells
 from prodserve.observe.log import Log
+
+NOTHING = (lambda: None, lambda: None, Cells(mmap.mmap(-1, ROW_BYTES), 0))
+"""Hooks that do nothing, and room for what is running."""
 
 
 class Target:
@@ -68,6 +73,8 @@ def test_a_fault_in_one_connection_is_told_and_the_others_are_still_heard(make: 
 class Job:
     """A task that waits until it is allowed to end."""
 
+    line = RequestLine("GET", b"/", 1, {}, "GET / HTTP/1.1")
+
     def __init__(self, gate: threading.Event) -> None:
         self.gate = gate
 
@@ -90,7 +97,7 @@ def visited() -> list[int]:
 
 @pytest.fixture
 def slots(visited: list[int]) -> Iterator[ThreadSlots]:
-    made = ThreadSlots(gevent.get_hub(), 4, 100, lambda: visited.append(threading.get_ident()), lambda: None)
+    made = ThreadSlots(gevent.get_hub(), 4, 100, lambda: visited.append(threading.get_ident()), *NOTHING)
     yield made
     made.stop()
     turn_until(lambda: not made.alive)
@@ -155,7 +162,7 @@ def test_a_fault_while_accepting_is_told_once_a_second_not_in_a_busy_loop(
         engine = Engine(
             loop=hub.loop,
             poller=make(hub.loop),
-            slots=GreenletSlots(hub, 1, 1, lambda: None, lambda: None),
+            slots=GreenletSlots(hub, 1, 1, lambda: None, *NOTHING),
             task=lambda *_: None,  # type: ignore[arg-type,return-value]
             files=None,
             limits=Limits(),

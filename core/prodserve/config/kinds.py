@@ -43,6 +43,8 @@ class Kind:
             parts: list[object] = [part.strip() for part in value.split(",") if part.strip()]
         elif isinstance(value, list | tuple):
             parts = list(value)
+        elif isinstance(value, dict):
+            parts = [f"{name}={part}" for name, part in value.items()]
         else:
             parts = [value]
         values, wrong = [], []
@@ -158,6 +160,20 @@ def _parse_root(value: object, what: str) -> str:
     return f"{prefix}={folder}"
 
 
+def parse_prefix_seconds(value: object) -> str:
+    """``/reports/=120``: a URL prefix and a time, which is brought into its shortest form; 0: no limit."""
+    prefix, equals, text = value.rpartition("=") if isinstance(value, str) else ("", "", "")
+    if not equals or not prefix.startswith("/"):
+        raise ValueError(f"{value!r} is not a URL prefix and a time, such as '/reports/=120'")
+    return f"{prefix}={show_seconds(parse_seconds(text))}"
+
+
+def prefix_seconds(text: str) -> tuple[str, float]:
+    """The two parts of what ``parse_prefix_seconds`` made."""
+    prefix, _, number = text.rpartition("=")
+    return prefix, float(number)
+
+
 def show_size(value: int) -> str:
     """The shortest exact form: ``1G``, ``256K``, ``8190``."""
     for unit in ("G", "M", "K"):
@@ -236,3 +252,4 @@ TARGET = Kind(parse_target, "/PATH")
 ADDRESSES = Kind(parse_bind, "ADDRESS", many=True)
 STATIC_ROOTS = Kind(parse_static, "/URL/=FOLDER", many=True)
 INTERNAL_ROOTS = Kind(parse_internal, "/URL/=FOLDER", many=True)
+PREFIX_SECONDS = Kind(parse_prefix_seconds, "/URL/=SECONDS", many=True)

@@ -18,6 +18,7 @@ from .kinds import (
     INTERNAL_ROOTS,
     NAME,
     PATH,
+    PREFIX_SECONDS,
     STATIC_ROOTS,
     SWITCH,
     TARGET,
@@ -194,8 +195,8 @@ class Config:
         metadata=about(
             TIMES,
             whole(0, 1_000_000_000),
-            "Bytes a second that a client must send of a body, besides: every byte earns the time that it takes at this "
-            "rate, at most --body-timeout in advance. 0: pauses alone count.",
+            "Bytes a second that a client must send of a body, besides: every byte earns the time that it takes at "
+            "this rate, at most --body-timeout in advance. 0: pauses alone count.",
             reload=True,
         ),
     )
@@ -239,6 +240,78 @@ class Config:
             seconds(),
             "A worker whose event loop shows no life for so long is replaced; where it hangs goes to the error log. "
             "0: never. A slow request alone does not count as hanging.",
+        ),
+    )
+    timeout: float = field(
+        default=0.0,
+        metadata=about(
+            TIMES,
+            seconds(),
+            "How long application code may take for a request. Beyond, the client is answered 503, the log shows where "
+            "the code stood, and in a greenlet prodserve.RequestTimeout is raised there. 0: as long as it takes. "
+            "A view changes its own by prodserve.deadline(SECONDS).",
+            reload=True,
+        ),
+    )
+    timeout_for: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            TIMES,
+            PREFIX_SECONDS,
+            "Another --timeout for the requests under a URL prefix: /reports/=120. May be repeated; the longest prefix "
+            "counts.",
+            reload=True,
+        ),
+    )
+    slow_request: float = field(
+        default=10.0,
+        metadata=about(
+            TIMES,
+            seconds(),
+            "A request that application code has been running for so long is named in the log once, with the place "
+            "where it stands; nothing else happens to it. 0: never.",
+            reload=True,
+        ),
+    )
+    queue_timeout: float = field(
+        default=30.0,
+        metadata=about(
+            TIMES,
+            seconds(),
+            "How long a request may wait for a free slot; then it is answered 503 with Retry-After, without running "
+            "application code. 0: as long as it takes.",
+            reload=True,
+        ),
+    )
+    block_warning: float = field(
+        default=0.25,
+        metadata=about(
+            TIMES,
+            seconds(),
+            "Greenlets: code that keeps the event loop from turning for so long is named in the log, for every other "
+            "request waits for it. 0: never.",
+            reload=True,
+        ),
+    )
+    cancel_on_disconnect: bool = field(
+        default=False,
+        metadata=about(
+            TIMES,
+            SWITCH,
+            "Greenlets: interrupt a GET or HEAD whose client is gone, by prodserve.ClientDisconnected. Without it the "
+            'application may ask environ["prodserve.client_disconnected"]().',
+            reload=True,
+        ),
+    )
+    limit_connections_per_address: int | None = field(
+        default=None,
+        metadata=about(
+            LIMITS,
+            optional(whole(1, 10_000_000), "none"),
+            "Open connections of one client address (of IPv6: one /64 network) in each worker; more are closed at "
+            "once. Not counted: this machine and Unix sockets. Leave it at none where a proxy or load balancer on "
+            "another machine speaks for all clients; a household or office behind one address needs some hundreds.",
+            reload=True,
         ),
     )
     limit_request_line: int = field(
@@ -424,7 +497,10 @@ DEFAULT_SLOTS = {"greenlets": 100, "threads": 8}
 """What ``slots`` is where nothing else is said."""
 VARIABLE_PREFIX = "PRODSERVE_"
 POSITIONAL = "addrport"
-POSITIONAL_HELP = "Where to listen: 8000, 0:8000, [::1]:8000, unix:/run/app.sock … As the first --bind."
+POSITIONAL_HELP = (
+    "Where to listen: 8000, 0:8000, [::1]:8000, unix:/run/app.sock … As the first --bind. "
+    "Or the word unit: print the files with which systemd runs this, and exit."
+)
 ACTIONS = (
     Action("check_config", "Check the configuration and load the application, print what is found, and exit."),
     Action("explain", "Print every setting, its value and where it comes from, and exit."),

@@ -26,7 +26,7 @@ from struct import pack
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ClientGone, HeadTooLarge, Overloaded, ProtocolError, RequestTimeout
+from ..errors import ClientGone, HeadTooLarge, LateRequest, Overloaded, ProtocolError
 from ..h1.head import REMEMBERED_HEAD_BYTES, Fields, RequestLine
 from ..http.answer import Answer, plain_answer, without_body
 from ..http.segments import FileSlice, Segment
@@ -535,7 +535,7 @@ class Connection:
     def expire(self) -> None:
         """The deadline is over."""
         if self.state in (HEAD, BODY):
-            self.refuse(RequestTimeout("the request did not come in time"))
+            self.refuse(LateRequest("the request did not come in time"))
         elif self.state in (RUNNING, SENDING):
             if not self.keeps_reading():
                 self.engine.log.debug(f"{self.host or 'unix'}: closed, the client does not read, or too slowly")
@@ -549,6 +549,11 @@ class Connection:
         self.more = self.last = True
         if self.state < RUNNING:
             self.engine.resume(self)
+
+    def is_left(self) -> bool:
+        """Whether the client is gone, or sends no more: what an application finds in
+        ``environ["prodserve.client_disconnected"]``."""
+        return self.last
 
     def hangup(self) -> None:
         """The kernel says that the connection is dead."""

@@ -12,11 +12,13 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from time import monotonic
 from typing import IO, Any, Protocol
 
 from ..adapter import WSGIApp
-from ..engine.connection import Connection
-from ..errors import AppError, ClientGone
+from ..engine.connection import CLOSED, Connection
+from ..engine.deadlines import LEFT_S, NOBODY
+from ..errors import AppError, ClientGone, Interrupted
 from ..h1.chunked import LAST_CHUNK, chunk
 from ..h1.head import RequestLine
 from ..http.answer import Answer, plain_answer
@@ -160,9 +162,35 @@ class WSGIRequest:
             self.spool = environ["wsgi.input"]
         else:
             environ["wsgi.input"] = EMPTY_INPUT
+        environ["prodserve.client_disconnected"] = connection.is_left
+
+    def cancel(self) -> Connection:
+        """It will not run: give back what it holds, but the connection."""
+        if self.spool is not None:
+            discard(self.spool)
+        return self.connection
+
+    def give_up(self) -> tuple[Connection | None, bool]:
+        """Whatever the app says from now on does not reach the client. The connection, unless the whole response is
+        out, and whether it was begun."""
+        if self.head is not None and (self.framing is EMPTY or (self.framing is LENGTH and not self.left)):
+            return None, True
+        connection, self.connection = self.connection, NOBODY
+        return connection, self.head is not None
+
+    def is_unwanted(self) -> bool:
+        """Whether the client has gone away while the request waited for its slot. One that ends its input at once and
+        reads on is served, unless the queue is long: nobody can tell it from one that is gone."""
+        connection = self.connection
+        if connection.state != CLOSED and monotonic() - connection.started < LEFT_S:
+            return False
+        self.handler.slots.abandon(self.cancel())
+        return True
 
     def run(self) -> None:
         """Run the app and hand its response over."""
+        if self.connection.last and self.is_unwanted():
+            return
         result: Iterable[bytes] | None = None
         try:
             result = self.handler.app(self.environ, self.start_response)  # switch
@@ -395,7 +423,8 @@ class WSGIRequest:
 
     def failed(self, error: BaseException) -> None:
         """The app raised: log it, and answer 500 if nothing was sent yet; else the client must see the break."""
-        self.handler.log_error(self.line.log, error)
+        if not (isinstance(error, Interrupted) and self.connection is NOBODY):
+            self.handler.log_error(self.line.log, error)
         slots, connection = self.handler.slots, self.connection
         if self.head is not None:
             if not (self.framing is LENGTH and not self.left) and self.framing is not EMPTY:

@@ -5,7 +5,8 @@ killed while it writes must not stop anybody. Each record ends in its checksum; 
 sees that it doesn't fit, and returns what it saw last.
 
 Beside the records every worker has a cell in which it shows at once how many connections it holds, so that its
-siblings see who has the fewest (``Place.fewest``) and leave the next connection to it.
+siblings see who has the fewest (``Place.fewest``) and leave the next connection to it. Behind them stand the requests
+that each worker is running (``flights``).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 from zlib import crc32
 
+from prodserve.observe.flights import ROW_BYTES, Cells, Flights
 from prodserve.observe.memory_file import create
 
 _FIELDS = struct.Struct("<qqdqqqq")
@@ -51,6 +53,9 @@ _NOTHING = Row(0, 0, 0.0, 0, 0, 0, 0)
 class Beat(Protocol):
     """One worker's place on the board."""
 
+    cells: Cells
+    """Where it writes which requests it is running."""
+
     def __call__(self, requests: int = 0, connections: int = 0, busy: int = 0, waiting: int = 0) -> None:
         """Show that the worker is alive, and what it does."""
 
@@ -68,15 +73,16 @@ class Board:
         self.fd = fd
         self.slots = slots
         self._now = now
-        self._memory = mmap.mmap(fd, slots * (_STRIDE + _CELL))
-        self.cells = memoryview(self._memory)[slots * _STRIDE :].cast("q")
+        self._memory = mmap.mmap(fd, slots * (_STRIDE + _CELL + ROW_BYTES))
+        self.cells = memoryview(self._memory)[slots * _STRIDE : slots * (_STRIDE + _CELL)].cast("q")
+        self.flights = Flights(self._memory, slots * (_STRIDE + _CELL), now)
         self._seen = [_NOTHING] * slots
 
     @classmethod
     def create(cls, slots: int) -> Board:
         """A new board; its descriptor closes on exec until its owner says otherwise."""
         fd = create("prodserve-board")
-        os.ftruncate(fd, slots * (_STRIDE + _CELL))
+        os.ftruncate(fd, slots * (_STRIDE + _CELL + ROW_BYTES))
         return cls(fd, slots)
 
     @classmethod
@@ -110,6 +116,7 @@ class Board:
     def close(self) -> None:
         """Unmap the memory and close the descriptor."""
         self.cells.release()
+        self.flights.close()
         self._memory.close()
         os.close(self.fd)
 
@@ -122,6 +129,7 @@ class Place:
         self._slot = slot
         self._generation = generation
         self._base = generation * _COUNTED + 1
+        self.cells = board.flights.claim(slot)
         self.hold(0)
 
     def __call__(self, requests: int = 0, connections: int = 0, busy: int = 0, waiting: int = 0) -> None:

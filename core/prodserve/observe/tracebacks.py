@@ -12,7 +12,8 @@ import os
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
-from traceback import FrameSummary, StackSummary, TracebackException
+from traceback import FrameSummary, StackSummary, TracebackException, walk_stack
+from types import FrameType
 
 OUR_PACKAGES = ("prodserve", "django_prodserve", "flask_prodserve")
 
@@ -26,6 +27,21 @@ def app_traceback(error: BaseException) -> str:
         # Python itself prints no heading above an exception without frames, such as a syntax error in the first file.
         part.stack = StackSummary.from_list(frames) if frames else None  # type: ignore[assignment]
     return "".join(whole.format())
+
+
+def app_frames(frame: FrameType | None) -> list[FrameSummary]:
+    """Where a running or waiting piece of code stands, the innermost frame last, without what is not the user's
+    business."""
+    frames = StackSummary.extract(walk_stack(frame)) if frame is not None else StackSummary()
+    frames.reverse()
+    return trim(frames, _under(_our_folders()), _under(_library_folders()))
+
+
+def place_of(frames: Sequence[FrameSummary]) -> FrameSummary | None:
+    """The innermost frame of the user's own code; where there is none, the innermost of all."""
+    is_library = _under(_library_folders())
+    own = [frame for frame in frames if not is_library(frame.filename)]
+    return own[-1] if own else frames[-1] if frames else None
 
 
 def trim(

@@ -20,9 +20,12 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from .. import VERSION
+from .. import VERSION, views
 from ..adapter import Adapter, StaticRoot, WSGIApp
+from ..config.kinds import prefix_seconds
 from ..config.options import DEFAULT_SLOTS, Config
+from ..engine import deadlines
+from ..engine.deadlines import Deadlines
 from ..engine.engine import Engine, Timeouts
 from ..engine.poller import make_poller
 from ..engine.slots import GreenletSlots, ThreadSlots
@@ -120,8 +123,28 @@ class Worker:
         slots_class = GreenletSlots if model == "greenlets" else ThreadSlots
         size = config.slots if config.slots is not None else DEFAULT_SLOTS[model]
         self.slots = slots_class(
-            self.hub, size, config.queue_size, self.hook(adapter.slot_idle), self.hook(adapter.worker_stopping)
+            self.hub,
+            size,
+            config.queue_size,
+            self.hook(adapter.slot_idle),
+            self.hook(adapter.worker_stopping),
+            self.hook(adapter.slot_interrupted),
+            beat.cells,
         )
+        self.deadlines = Deadlines(
+            loop=loop,
+            slots=self.slots,
+            limits=deadlines.Limits(
+                run_s=config.timeout,
+                prefixes=tuple(prefix_seconds(text) for text in config.timeout_for),
+                slow_s=config.slow_request,
+                queue_s=config.queue_timeout,
+                cancel=config.cancel_on_disconnect,
+            ),
+            log=self.log,
+            replace=self.ask_for_successor,
+        )
+        views.limit_setter = self.deadlines.set_limit
         self.engine = Engine(
             loop=loop,
             poller=make_poller(config.poller, loop),
@@ -144,6 +167,7 @@ class Worker:
                 write_rate=config.min_write_rate,
             ),
             connection_limit=connection_limit(config.worker_connections),
+            address_limit=config.limit_connections_per_address,
             body_memory_bytes=config.body_memory,
             temp_dir=config.temp_dir,
             log=self.log,
@@ -227,8 +251,13 @@ class Worker:
         self.engine.on_empty = self.ended.set
         self.engine.drain(DRAIN_IDLE_S)
 
+    def ask_for_successor(self, reason: str) -> None:
+        """Have the supervisor start another worker in the place of this one, which then drains."""
+        self.log.error(f"this worker should be replaced: {reason}")
+
     def let_go(self) -> None:
         """In a child process that the app has forked: nothing of the server goes on there."""
+        self.deadlines.stop()
         watchers, self.watchers = self.watchers, []
         for watcher in watchers:
             watcher.stop()
@@ -252,6 +281,7 @@ class Worker:
                 break
             gevent.sleep(0.02)  # switch
         self.hook(self.adapter.worker_stopping)()
+        self.deadlines.close()
         for watcher in self.watchers:
             watcher.stop()
             watcher.close()
