@@ -58,13 +58,23 @@ def test_folders_that_are_not_there_are_found_before_the_start(tmp_path: Path) -
         "error_logfile": str(tmp_path),
         "temp_dir": str(tmp_path / "no"),
         "static": [f"/a/={tmp_path / 'no'}"],
+        "internal": [f"/a/={tmp_path / 'no'}", f"/b/={tmp_path}", f"/b={tmp_path}"],
     }
     where = [problem.where.split()[0] for problem in folder_problems(resolve(given, {}))]
-    assert where == ["--pid", "--access-logfile", "--error-logfile", "--temp-dir", "--static"]
+    assert where == [
+        "--pid",
+        "--access-logfile",
+        "--error-logfile",
+        "--temp-dir",
+        "--static",
+        "--internal",
+        "--internal",
+    ]
 
 
 def test_folders_that_are_there_are_no_problem(tmp_path: Path) -> None:
     given = {"pid": str(tmp_path / "pid"), "temp_dir": str(tmp_path), "static": [f"/a/={tmp_path}"]}
+    given |= {"internal": [f"/a/={tmp_path}"]}
     assert list(folder_problems(resolve({**given, "access_logfile": "none"}, {}))) == []
 
 

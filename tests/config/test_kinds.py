@@ -5,7 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from prodserve.config.kinds import PATH, STATIC_ROOTS, SWITCH, Kind, choice, optional, seconds, size, whole
+from prodserve.config.kinds import (
+    INTERNAL_ROOTS,
+    PATH,
+    STATIC_ROOTS,
+    SWITCH,
+    Kind,
+    choice,
+    optional,
+    seconds,
+    size,
+    whole,
+)
 from prodserve.config.options import OPTIONS, Option
 
 AUTO = optional(whole(1, 8), "auto")
@@ -46,6 +57,7 @@ READ = [
     (PATH, "/a b", "/a b"),
     (PATH, Path("/a"), "/a"),
     (STATIC_ROOTS, "/a/=/srv/a, /b/=/srv/b", ("/a/=/srv/a", "/b/=/srv/b")),
+    (INTERNAL_ROOTS, "/internal/=/srv/a", ("/internal/=/srv/a",)),
     (STATIC_ROOTS, ["/a/=/srv/a,b"], ("/a/=/srv/a,b",)),
     (STATIC_ROOTS, "", ()),
 ]
@@ -88,6 +100,7 @@ REFUSED = [
     (PATH, 3, "not a path"),
     (STATIC_ROOTS, "/srv/a", "not a static root"),
     (STATIC_ROOTS, "a=/srv/a", "not a static root"),
+    (INTERNAL_ROOTS, "/srv/a", "not a root of protected files"),
     (STATIC_ROOTS, ["/a=", 3], "'/a=' .*; and 3 is not"),
 ]
 

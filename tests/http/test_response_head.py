@@ -172,6 +172,36 @@ def test_a_head_is_whole_where_nothing_is_left_to_decide(status: str, headers: H
     assert HeadWriter().read(status, headers).whole == whole
 
 
+FOR_A_PROXY = ["X-Accel-Buffering", "x-accel-limit-rate", "X-ACCEL-Charset", "X-Accel-Expires"]
+
+
+@pytest.mark.parametrize("name", ["X-Accel-Redirect", "x-accel-redirect", "X-Sendfile", "X-SENDFILE"])
+def test_the_name_of_a_file_is_passed_on_unless_this_server_is_the_one_that_sends_it(name: str) -> None:
+    headers = [("Content-Length", "5"), (name, "/a"), ("X-A", "1")]
+    for in_front, line in ((False, f"{name}: /a\r\n".encode()), (True, b"")):
+        writer = HeadWriter(in_front)
+        for _ in range(2):
+            head = writer.read("200 OK", headers)
+            assert head.handed == ((name, "/a"),)
+            assert head.prefix == b"HTTP/1.1 200 OK\r\n" + line + b"X-A: 1\r\n"
+            assert head.whole == b""
+        assert not writer.heads
+
+
+@pytest.mark.parametrize("name", FOR_A_PROXY)
+def test_what_is_said_to_a_proxy_is_passed_on_unless_there_is_none(name: str) -> None:
+    assert HeadWriter().read("200 OK", [(name, "1")]).prefix == f"HTTP/1.1 200 OK\r\n{name}: 1\r\n".encode()
+    assert HeadWriter(in_front=True).read("200 OK", [(name, "1")]).prefix == b"HTTP/1.1 200 OK\r\n"
+
+
+def test_the_name_of_a_file_that_reaches_no_client_may_be_any_text_but_control_characters() -> None:
+    head = HeadWriter(in_front=True).read("200 OK", [("X-Sendfile", "/\u0444.txt")])
+    assert head.handed == (("X-Sendfile", "/\u0444.txt"),)
+    for in_front, value in ((False, "/\u0444.txt"), (True, "/a\r\nB: 1")):
+        with pytest.raises(AppError):
+            HeadWriter(in_front).read("200 OK", [("X-Sendfile", value)])
+
+
 def described(writer: HeadWriter, status: str, headers: Headers) -> tuple[Any, ...]:
     head = writer.read(status, headers)
     return head.status, head.prefix, head.whole, head.length, head.close, head.dated

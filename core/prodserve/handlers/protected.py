@@ -16,7 +16,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 from posix import close as close_now  # gevent's os.close waits for the loop to come round
 from time import time
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from ..adapter import StaticRoot
@@ -26,11 +26,13 @@ from ..files.delivery import Contents, FileChanged, represent
 from ..files.representation import Representation
 from ..files.served import ServedFile
 from ..files.trees import state_of
-from ..h1.head import RequestLine
 from ..http.answer import Answer, plain_answer, without_body
 from ..http.media_types import content_type
 from ..http.negotiation import IDENTITY
 from ..http.response_head import KINDS, AppHead
+
+if TYPE_CHECKING:
+    from ..h1.head import RequestLine
 
 Headers = Sequence[tuple[str, str]]
 
