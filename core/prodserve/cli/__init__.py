@@ -4,7 +4,34 @@ A framework's plug-in needs only what stands here. Importing it imports neither 
 ``flask`` command loads the plug-in.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+from ..adapter import Adapter, StaticRoot
 from ..config.arguments import add_arguments, click_command_class, click_options, typed
 from .command import app_failed, in_generation, serve
+from .compress_options import add_compress_arguments, click_compress_options
 
-__all__ = ["add_arguments", "app_failed", "click_command_class", "click_options", "in_generation", "serve", "typed"]
+__all__ = [
+    "add_arguments",
+    "add_compress_arguments",
+    "app_failed",
+    "click_command_class",
+    "click_compress_options",
+    "click_options",
+    "compress_files",
+    "in_generation",
+    "serve",
+    "typed",
+]
+
+
+def compress_files(
+    adapter: Adapter, roots: Callable[[], Sequence[StaticRoot]], given: Mapping[str, object], program: str
+) -> NoReturn:
+    """As ``prodserve.cli.compress`` has it; imported when it is called."""
+    from .compress import compress_files as run
+
+    run(adapter, roots, given, program)
