@@ -15,13 +15,14 @@ from typing import NamedTuple, NoReturn
 
 from ..adapter import Adapter, StaticRoot
 from ..compress.beside import Result, clear, encode_beside
-from ..compress.encoders import PACKAGES, SUFFIXES, Encoder, available
+from ..compress.encoders import PACKAGES, Encoder, available
 from ..compress.inventory import inventory, tree_of
 from ..compress.plan import Job, Plan, plan
 from ..compress.report import size_text, table, verdict
 from ..config.kinds import parse_whole
 from ..config.resolve import resolve
 from ..errors import ConfigError, Problem
+from ..files.encoded import CODING_SUFFIXES
 from ..files.roots import extra_roots
 from ..files.trees import FileTree
 from ..supervisor.cpus import allowed_cpus
@@ -56,9 +57,11 @@ def compress_files(
         problems = "\n".join(f"  {problem}".replace("\n", "\n  ") for problem in error.problems)
         sys.stderr.write(f"{program}: nothing can be compressed\n{problems}\n")
         sys.exit(EXIT_FAILED)
-    for coding in SUFFIXES:
+    for coding in CODING_SUFFIXES:
         if coding not in encoders and not request.codings:
-            print(f"no {SUFFIXES[coding]} copies: {PACKAGES[coding]} is not installed (pip install {PACKAGES[coding]})")
+            print(
+                f"no {CODING_SUFFIXES[coding]} copies: {PACKAGES[coding]} is not installed (pip install {PACKAGES[coding]})"
+            )
     sys.exit(_run(folders, request, encoders))
 
 
@@ -67,9 +70,11 @@ def read_request(given: Mapping[str, object], cpus: Callable[[], int]) -> Reques
     problems = []
     words = [word.strip().lower() for word in str(given.get("codings") or "").split(",") if word.strip()]
     codings = tuple(dict.fromkeys(ALIASES.get(word, word) for word in words))
-    unknown = [coding for coding in codings if coding not in SUFFIXES]
+    unknown = [coding for coding in codings if coding not in CODING_SUFFIXES]
     if unknown:
-        problems.append(Problem("--codings", f"{', '.join(unknown)} is not known", f"--codings {','.join(SUFFIXES)}"))
+        problems.append(
+            Problem("--codings", f"{', '.join(unknown)} is not known", f"--codings {','.join(CODING_SUFFIXES)}")
+        )
     jobs = 1
     try:
         jobs = cpus() if given.get("jobs") is None else parse_whole(given["jobs"], 1, 1024)

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
+from ..files.encoded import CODING_SUFFIXES
 from ..files.trees import FileTree, state_at
-from .encoders import SUFFIXES, Encoder, worth_encoding
+from .encoders import Encoder, worth_encoding
 from .inventory import read
 from .plan import Job
 
@@ -45,7 +46,7 @@ def encode_beside(tree: FileTree, job: Job, encoders: Mapping[str, Encoder], dry
         for coding in job.codings:
             encoded = encoders[coding].encode(content)
             if len(encoded) < len(content):
-                _write(job, job.file.path + SUFFIXES[coding], encoded)
+                _write(job, job.file.path + CODING_SUFFIXES[coding], encoded)
                 sizes[coding] = len(encoded)
         return Result(job, sizes)
     except OSError as error:

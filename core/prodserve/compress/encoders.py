@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
-SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
-"""What is appended to a file's name for its copy in a coding; in the order in which they are made."""
+from ..files.encoded import CODING_SUFFIXES
+
 PACKAGES = {"br": "brotli", "zstd": "zstandard"}
 """What to install for a coding."""
 SLOW_LIMIT_BYTES = 1024 * 1024
@@ -33,7 +33,7 @@ def available() -> dict[str, Encoder]:
     """The codings that can be made here."""
     makers: Mapping[str, Callable[[], Encoder]] = {"br": _brotli, "zstd": _zstd, "gzip": _gzip}
     found = {}
-    for coding in SUFFIXES:
+    for coding in CODING_SUFFIXES:
         try:
             found[coding] = makers[coding]()
         except ImportError:

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 
 from ..adapter import StaticRoot
+from ..files.encoded import CODING_SUFFIXES
 from ..files.names import canonical_path, file_name
 from ..files.trees import DirectoryTree, FileState, FileTree, ListedTree, state_at, state_of
-from .encoders import SUFFIXES
 from .plan import Candidate
 
 
@@ -42,7 +42,9 @@ def _listed(root: StaticRoot) -> Iterator[Candidate]:
     for name, path in files.items():
         state = state_at(path)
         if state is not None:
-            paths = {coding: files[name + suffix] for coding, suffix in SUFFIXES.items() if name + suffix in files}
+            paths = {
+                coding: files[name + suffix] for coding, suffix in CODING_SUFFIXES.items() if name + suffix in files
+            }
             yield Candidate(name, path, state, _states(paths), name in root.immutable)
 
 
@@ -69,7 +71,9 @@ def _below(root: StaticRoot, tree: FileTree) -> Iterator[Candidate]:
                 state = _opened(tree, name) if entry.is_symlink() else state_of(os.stat(entry.path))
             except OSError:
                 continue
-            beside = {coding: entry.path + suffix for coding, suffix in SUFFIXES.items() if last + suffix in found}
+            beside = {
+                coding: entry.path + suffix for coding, suffix in CODING_SUFFIXES.items() if last + suffix in found
+            }
             yield Candidate(name, f"{base}/{name}", state, _states(beside), name in root.immutable)
 
 

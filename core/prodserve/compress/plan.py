@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from ..files.encoded import CODING_SUFFIXES, is_outdated
 from ..files.trees import FileState
 from ..http.media_types import compressible
-from .encoders import SUFFIXES
 
 LEAST_BYTES = 200
 """A response in fewer bytes is not faster: its head takes as many."""
@@ -48,18 +48,15 @@ class Plan(NamedTuple):
 
 def is_suitable(name: str, size: int) -> bool:
     """Whether a file may be worth encoding, by its name and size."""
-    return LEAST_BYTES <= size <= MOST_BYTES and compressible(name) and not name.endswith(tuple(SUFFIXES.values()))
+    return (
+        LEAST_BYTES <= size <= MOST_BYTES and compressible(name) and not name.endswith(tuple(CODING_SUFFIXES.values()))
+    )
 
 
 def is_excluded(name: str, patterns: Iterable[str]) -> bool:
     """Whether a relative name matches a glob, as a whole or in its last part: ``vendor/*``, ``*.map``."""
     last = name.rpartition("/")[2]
     return any(fnmatchcase(name, pattern) or fnmatchcase(last, pattern) for pattern in patterns)
-
-
-def is_outdated(encoded: FileState, own: FileState) -> bool:
-    """Whether a copy was made before the file's last change; some tools keep whole seconds only."""
-    return encoded.modified_ns // 1_000_000_000 < own.modified_ns // 1_000_000_000
 
 
 def lacking(file: Candidate, codings: Iterable[str]) -> tuple[str, ...]:

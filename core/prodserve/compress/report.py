@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ..files.encoded import CODING_SUFFIXES
 from .beside import Result
-from .encoders import SUFFIXES
 
 HEADINGS = ("coding", "files", "before", "after", "saved")
 
@@ -21,7 +21,7 @@ def size_text(size: int) -> str:
 def rows(results: Iterable[Result]) -> Iterator[tuple[str, ...]]:
     """One row for each coding that copies were made in."""
     done = list(results)
-    for coding in SUFFIXES:
+    for coding in CODING_SUFFIXES:
         made = [(result.job.file.state.size, result.sizes[coding]) for result in done if coding in result.sizes]
         if made:
             before, after = (sum(sizes) for sizes in zip(*made, strict=True))

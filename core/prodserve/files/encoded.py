@@ -1,6 +1,6 @@
-"""Encoded copies of files in the cache folder: how a file's copies are found, by its state alone.
+"""Encoded copies of files: the names of those beside a file, and how those in the cache folder are found.
 
-``notes/ab/STATE`` is a small text file that names the content of the file with that state, and each coding that was
+In the folder the state of a file is all that is needed. ``notes/ab/STATE`` is a small text file that names the content of the file with that state, and each coding that was
 tried with the size of the copy (0: not worth one). ``contents/cd/CONTENT.br`` and so on are the copies. A new release
 with the same content therefore finds its copies by a new note. Contents never change once they are there; a copy
 whose size is not the noted one (the disk was full, the power failed) does not count. Who writes is
@@ -19,9 +19,16 @@ from typing import NamedTuple
 
 from .trees import FileState, state_of
 
+CODING_SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
+"""What is appended to a file's name for its copy in a coding."""
 NOTE_LIMIT_BYTES = 512
 _NOTE = re.compile(r"([0-9a-f]{40})((?: [a-z]+=[0-9]{1,15})*)\n").fullmatch
 _READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def is_outdated(encoded: FileState, own: FileState) -> bool:
+    """Whether a copy was made before the file's last change; some tools keep whole seconds only."""
+    return encoded.modified_ns // 1_000_000_000 < own.modified_ns // 1_000_000_000
 
 
 class Note(NamedTuple):

@@ -9,14 +9,13 @@ from posix import close as close_now  # gevent's os.close waits for the loop to 
 from ..adapter import StaticRoot
 from ..http.media_types import UNKNOWN, compressible, content_type, media_type
 from ..http.negotiation import IDENTITY
-from .encoded import EncodedCopies
+from .encoded import CODING_SUFFIXES, EncodedCopies, is_outdated
 from .names import canonical_path
 from .representation import Representation, cache_control
 from .served import ServedFile
 from .trees import DirectoryTree, FileState, FileTree, ListedTree, state_at, state_of
 from .uploads import upload_fields
 
-CODING_SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 EXACT_MAX = 8
 """A list of so few files at ``/`` is asked for by the whole target, so that no other request is looked at."""
 
@@ -98,7 +97,7 @@ class Mount:
                 absent.append(beside)
             elif (
                 state.size < own.size
-                and (name in self._immutable or not _older(state, own))
+                and (name in self._immutable or not is_outdated(state, own))
                 and self._is(name + suffix, state)
             ):
                 found.append((state.size, coding, beside, state, state))
@@ -133,8 +132,3 @@ class Mount:
             return self._state(name) == state
         except OSError:
             return False
-
-
-def _older(encoded: FileState, own: FileState) -> bool:
-    """Whether an encoded copy was made before the file's last change; some tools keep whole seconds only."""
-    return encoded.modified_ns // 1_000_000_000 < own.modified_ns // 1_000_000_000
