@@ -57,11 +57,9 @@ def compress_files(
         problems = "\n".join(f"  {problem}".replace("\n", "\n  ") for problem in error.problems)
         sys.stderr.write(f"{program}: nothing can be compressed\n{problems}\n")
         sys.exit(EXIT_FAILED)
-    for coding in CODING_SUFFIXES:
+    for coding, package in PACKAGES.items():
         if coding not in encoders and not request.codings:
-            print(
-                f"no {CODING_SUFFIXES[coding]} copies: {PACKAGES[coding]} is not installed (pip install {PACKAGES[coding]})"
-            )
+            print(f"no {CODING_SUFFIXES[coding]} copies: {package} is not installed (pip install {package})")
     sys.exit(_run(folders, request, encoders))
 
 
@@ -72,9 +70,8 @@ def read_request(given: Mapping[str, object], cpus: Callable[[], int]) -> Reques
     codings = tuple(dict.fromkeys(ALIASES.get(word, word) for word in words))
     unknown = [coding for coding in codings if coding not in CODING_SUFFIXES]
     if unknown:
-        problems.append(
-            Problem("--codings", f"{', '.join(unknown)} is not known", f"--codings {','.join(CODING_SUFFIXES)}")
-        )
+        fix = f"--codings {','.join(CODING_SUFFIXES)}"
+        problems.append(Problem("--codings", f"{', '.join(unknown)} is not known", fix))
     jobs = 1
     try:
         jobs = cpus() if given.get("jobs") is None else parse_whole(given["jobs"], 1, 1024)
