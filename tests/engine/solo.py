@@ -21,6 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from prodserve.config.options import Config
+from prodserve.files.roots import configured_roots
 from prodserve.observe.board import Board
 from prodserve.worker import worker
 
@@ -29,7 +30,7 @@ ADAPTER: Any = SimpleNamespace(
     slot_interrupted=lambda: None,
     worker_stopping=lambda: None,
     worker_started=lambda: None,
-    static_roots=list,
+    media_roots=list,
 )
 """A framework that has nothing to say."""
 
@@ -46,7 +47,8 @@ def main(model: str, poller: str, target: str, port: str, settings: str = "{}") 
     lifeline, _held = os.pipe()
     config = Config(**{"poller": poller, **json.loads(settings)})
     place = Board.create(1).claim(0, 1)
-    worker.run(app, ADAPTER, config, model, [(listener.fileno(), "")], place, lambda: None, lifeline)
+    roots = configured_roots(config)
+    worker.run(app, ADAPTER, config, roots, model, [(listener.fileno(), "")], place, lambda: None, lifeline)
 
 
 if __name__ == "__main__":
