@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ..adapter import StaticRoot
 from ..files.encoded import CODING_SUFFIXES
@@ -42,10 +42,7 @@ def _listed(root: StaticRoot) -> Iterator[Candidate]:
     for name, path in files.items():
         state = state_at(path)
         if state is not None:
-            paths = {
-                coding: files[name + suffix] for coding, suffix in CODING_SUFFIXES.items() if name + suffix in files
-            }
-            yield Candidate(name, path, state, _states(paths), name in root.immutable)
+            yield Candidate(name, path, state, _beside(name, files), name in root.immutable)
 
 
 def _below(root: StaticRoot, tree: FileTree) -> Iterator[Candidate]:
@@ -57,6 +54,7 @@ def _below(root: StaticRoot, tree: FileTree) -> Iterator[Candidate]:
         try:
             with os.scandir(f"{base}/{folder}") as entries:
                 found = {entry.name: entry for entry in entries}
+                paths = {last: entry.path for last, entry in found.items()}
         except OSError:
             continue
         for last, entry in found.items():
@@ -71,10 +69,7 @@ def _below(root: StaticRoot, tree: FileTree) -> Iterator[Candidate]:
                 state = _opened(tree, name) if entry.is_symlink() else state_of(os.stat(entry.path))
             except OSError:
                 continue
-            beside = {
-                coding: entry.path + suffix for coding, suffix in CODING_SUFFIXES.items() if last + suffix in found
-            }
-            yield Candidate(name, f"{base}/{name}", state, _states(beside), name in root.immutable)
+            yield Candidate(name, f"{base}/{name}", state, _beside(last, paths), name in root.immutable)
 
 
 def _opened(tree: FileTree, name: str) -> FileState:
@@ -86,5 +81,7 @@ def _opened(tree: FileTree, name: str) -> FileState:
         os.close(fd)
 
 
-def _states(paths: dict[str, str]) -> dict[str, FileState]:
-    return {coding: state for coding, path in paths.items() if (state := state_at(path)) is not None}
+def _beside(name: str, paths: Mapping[str, str]) -> dict[str, FileState]:
+    """The states of the encoded copies of ``name`` among ``paths``, which are by name."""
+    there = {coding: paths[name + suffix] for coding, suffix in CODING_SUFFIXES.items() if name + suffix in paths}
+    return {coding: state for coding, path in there.items() if (state := state_at(path)) is not None}

@@ -1,9 +1,9 @@
 """Encoded copies of files: the names of those beside a file, and how those in the cache folder are found.
 
-In the folder the state of a file is all that is needed. ``notes/ab/STATE`` is a small text file that names the content of the file with that state, and each coding that was
-tried with the size of the copy (0: not worth one). ``contents/cd/CONTENT.br`` and so on are the copies. A new release
-with the same content therefore finds its copies by a new note. Contents never change once they are there; a copy
-whose size is not the noted one (the disk was full, the power failed) does not count. Who writes is
+In that folder, ``notes/ab/STATE`` is a small text file for the file with that state: it names the file's content, and
+each coding that was tried with the size of the copy (0: not worth one). ``contents/cd/CONTENT.br`` and so on are the
+copies. A new release with the same content therefore finds its copies by a new note. Contents never change once they
+are there; a copy whose size is not the noted one (the disk was full, the power failed) does not count. Who writes is
 ``prodserve.compress``.
 """
 
