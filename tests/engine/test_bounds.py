@@ -102,23 +102,6 @@ def test_what_is_over_a_limit_is_refused_and_the_connection_ends(narrow: Worker,
                 assert client.at_end()
 
 
-def test_a_connection_over_the_limit_waits_for_one_that_ends(kind: tuple[str, str]) -> None:
-    with working(kind, worker_connections=3) as worker, nothing_left(worker), ExitStack() as stack:
-        clients = [stack.enter_context(worker.connect()) for _ in range(3)]
-        for client in clients:
-            assert client.ask("/").status == 200
-        late = stack.enter_context(worker.connect())
-        late.send(request("/"))
-        late.socket.settimeout(0.3)
-        with pytest.raises(TimeoutError):
-            late.reply()
-        for client in clients:
-            assert client.ask("/").status == 200
-        clients[0].socket.close()
-        late.socket.settimeout(5)
-        assert late.reply().status == 200
-
-
 def test_a_worker_that_is_to_end_answers_what_it_has_begun(kind: tuple[str, str]) -> None:
     with working(kind) as worker, ExitStack() as stack:
         running = stack.enter_context(worker.connect())

@@ -89,7 +89,7 @@ class Slow:
 @pytest.fixture(scope="module", params=[("greenlets", "epoll"), ("threads", "watchers")], ids="-".join)
 def measured(request: pytest.FixtureRequest) -> Iterator[Worker]:
     """A worker that bears a pause of two seconds, and expects 2000 bytes a second."""
-    settings = {"body_timeout": 2, "write_timeout": 2, "min_body_rate": RATE, "min_write_rate": RATE, "slots": 12}
+    settings = {"body_timeout": 2, "write_timeout": 2, "min_body_rate": RATE, "min_write_rate": RATE}
     with working(request.param, **settings) as worker:
         yield worker
 

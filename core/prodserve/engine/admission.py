@@ -1,15 +1,15 @@
 """Who gets in when there is not room for all: a share for each client address, and a newcomer before those that idle.
 
 ``Shares`` counts the connections of an address, as long as it has any; what it remembers is bounded by the number of
-connections. ``dispensable`` says whom a worker that is full may send away. Neither touches a connection.
+connections. ``Room`` closes those without which nobody loses an answer.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from operator import itemgetter
 from typing import Any
 
 from .connection import HEAD, IDLE, Connection
@@ -23,6 +23,7 @@ NAMED = 1000
 REPORT_S = 60
 
 
+@lru_cache(4096)
 def network(host: str) -> str:
     """The address as limits count it: of IPv6, where each client has 2^64 of them, the network. ``""``: not counted,
     since it is this machine, whose proxy speaks for many clients, or a Unix socket."""
@@ -84,7 +85,7 @@ class Shares:
             self._unnamed += 1
 
     def report(self, now_s: float) -> None:
-        """Called once a second: once a minute, the log has how many were refused."""
+        """Called once a second: once a minute, the log has how many were closed."""
         if now_s < self._reported_s + REPORT_S:
             return
         self._reported_s = now_s
@@ -96,21 +97,59 @@ class Shares:
         self._unnamed = 0
 
 
-def dispensable(targets: Iterable[Any], now_s: float, keep_alive_s: float, head_s: float) -> list[Connection]:
-    """The connections without which nobody loses an answer, the most dispensable last: those that wait for a request,
-    the longest idle first to go, and after them those that have long been sending a head."""
-    idle: list[tuple[float, Connection]] = []
-    begun: list[tuple[float, Connection]] = []
-    for target in targets:
-        if target.__class__ is not Connection:
-            continue
-        if target.state == IDLE and not target.more and not target.buffer:
-            since_s = target.deadline - (keep_alive_s if target.started else head_s)
-            if now_s - since_s >= IDLE_S:
-                idle.append((since_s, target))
-        elif target.state == HEAD and now_s - (target.deadline - head_s) >= HALF_HEAD_S:
-            begun.append((target.deadline, target))
-    age = itemgetter(0)
-    begun.sort(key=age, reverse=True)
-    idle.sort(key=age, reverse=True)
-    return [target for _, target in begun + idle]
+def spared(connection: Connection, now_s: float, keep_alive_s: float, head_s: float) -> tuple[int, float] | None:
+    """How well the worker can do without this connection, the smallest first: those that wait for a request, the
+    longest idle before the others, and after them those that have long been sending a head. None: it stays."""
+    if connection.state == IDLE and not connection.more and not connection.buffer:
+        since_s = connection.deadline - (keep_alive_s if connection.started else head_s)
+        return (0, since_s) if now_s - since_s >= IDLE_S else None
+    if connection.state == HEAD:
+        since_s = connection.deadline - head_s
+        return (1, since_s) if now_s - since_s >= HALF_HEAD_S else None
+    return None
+
+
+class Room:
+    """Makes room in a full worker."""
+
+    def __init__(self, keep_alive_s: float, head_s: float, warn: Callable[[str], None]) -> None:
+        self._keep_alive_s = keep_alive_s
+        self._head_s = head_s
+        self._warn = warn
+        self._queue: list[tuple[tuple[int, float], int, Connection]] = []
+        self._looked_s = 0.0
+        self._sent_away = 0
+        self._reported_s = 0.0
+
+    def make(self, targets: Iterable[Any], now_s: float) -> bool:
+        """Close the connection of ``targets`` that can best be spared; False: there is none.
+
+        They are looked through once a second, however many newcomers there are."""
+        if self._looked_s != now_s:
+            self._looked_s = now_s
+            for number, target in enumerate(targets):
+                rank = self._rank(target, now_s) if target.__class__ is Connection else None
+                if rank is not None:
+                    self._queue.append((rank, number, target))
+            self._queue.sort(reverse=True)
+        while self._queue:
+            rank, _, connection = self._queue.pop()
+            if self._rank(connection, now_s) == rank:  # it has not begun a request meanwhile
+                connection.close()
+                self._sent_away += 1
+                return True
+        return False
+
+    def _rank(self, connection: Connection, now_s: float) -> tuple[int, float] | None:
+        return spared(connection, now_s, self._keep_alive_s, self._head_s)
+
+    def report(self, now_s: float) -> None:
+        """Called once a second: once a minute, the log has how many were sent away."""
+        self._queue.clear()
+        if self._sent_away and now_s >= self._reported_s + REPORT_S:
+            self._reported_s = now_s
+            self._warn(
+                f"{self._sent_away} idle connections were closed to make room for others: this worker has as many as "
+                "it may (worker_connections, or the limit of open files)"
+            )
+            self._sent_away = 0

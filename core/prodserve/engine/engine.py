@@ -22,6 +22,7 @@ from ..h1.head import HeadReader, Limits, RequestLine
 from ..http.answer import Answer, plain_answer
 from ..observe.access_log import AccessLog
 from ..observe.log import Log
+from .admission import Room, Shares
 from .body import Body
 from .connection import CLOSED, ENDINGS, IDLE, LINGER, NEVER, Connection
 from .pace import seconds_per_byte
@@ -100,7 +101,7 @@ class Listener:
         """Accept up to ``most`` connections."""
         engine = self.engine
         for _ in range(most):
-            if engine.connections >= engine.connection_limit:
+            if engine.connections >= engine.connection_limit and not engine.make_room():
                 engine.pause_accepting()
                 return
             try:
@@ -108,6 +109,8 @@ class Listener:
             except BlockingIOError:
                 return
             except OSError as error:
+                if error.errno == EMFILE and engine.make_room():
+                    continue
                 if error.errno in (EMFILE, ENFILE, ENOBUFS, ENOMEM):
                     engine.log.error(f"no connection can be accepted for now: {error.strerror}")
                     engine.pause_accepting()
@@ -149,6 +152,7 @@ class Engine:
         limits: Limits,
         timeouts: Timeouts,
         connection_limit: int,
+        address_limit: int | None = None,
         body_memory_bytes: int,
         temp_dir: str | None,
         log: Log,
@@ -170,6 +174,8 @@ class Engine:
         self.body_s_per_byte = seconds_per_byte(timeouts.body_rate)
         self.write_s_per_byte = seconds_per_byte(timeouts.write_rate)
         self.connection_limit = connection_limit
+        self.shares = None if address_limit is None else Shares(address_limit, log.warning)
+        self.room = Room(timeouts.keep_alive, timeouts.head, log.warning)
         self.body_memory_bytes = body_memory_bytes
         self.temp_dir = temp_dir
         self.log = log
@@ -213,7 +219,10 @@ class Engine:
         self.endings = tuple(date + ending for ending in ENDINGS)
         if self.connections:
             self._sweep(now)
-        if self.paused and not self.draining and self.connections < self.connection_limit:
+        self.room.report(now)
+        if self.shares is not None:
+            self.shares.report(now)
+        if self.paused and not self.draining:
             self.start_accepting()
         if self.access is not None:
             self.access.flush(time.time())
@@ -279,9 +288,13 @@ class Engine:
             self.start_accepting()
 
     def pause_accepting(self) -> None:
-        """Stop until the next tick finds room."""
+        """Stop until the next tick: there may be room then, or somebody whose place can be taken."""
         self.stop_accepting()
         self.paused = True
+
+    def make_room(self) -> bool:
+        """Close a connection that is idle; False: there is none."""
+        return self.room.make(self.poller.table, self.now_s)
 
     def enter(self, fd: int, address: Any, base: dict[str, Any]) -> None:
         """A client has come."""
@@ -290,6 +303,9 @@ class Engine:
             host = self._hosts.get(host) or self._remember_host(host)
         else:
             host, port = "", 0
+        if self.shares is not None and not self.shares.admit(host):
+            close_now(fd)
+            return
         self.connections += 1
         self.place.hold(self.connections)
         self.poller.add(fd, Connection(self, fd, host, port, base))
@@ -304,6 +320,8 @@ class Engine:
     def closed(self, connection: Connection) -> None:
         """A connection is gone."""
         self.connections -= 1
+        if self.shares is not None:
+            self.shares.leave(connection.host)
         self.place.hold(self.connections)
         if self.draining and not self.connections and self.on_empty is not None:
             self.on_empty()
