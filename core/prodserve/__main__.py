@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from . import VERSION
-from .cli import add_arguments, serve, typed
+from .cli import ORDERS, add_arguments, orders, serve, typed
 from .cli.command import refuse
 from .cli.module import ModuleAdapter
 from .cli.target import USUAL
+from .config.options import POSITIONAL
 from .errors import ConfigError
 
 EXAMPLES = """\
@@ -22,7 +23,7 @@ examples:
   prodserve hello:app --explain                  every setting, and where its value comes from
 
 Every option can also be given as a variable: --keep-alive 20 is PRODSERVE_KEEP_ALIVE=20.
-kill -HUP to the first process loads the app's new code without losing a request.
+prodserve reload, typed in the same folder, loads the app's new code without losing a request; prodserve stop ends it.
 Django: python manage.py prodserve. Flask: flask --app hello prodserve. Both serve static files, too.
 """
 
@@ -45,7 +46,10 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Serve; never returns. ``argv`` without the program's name; default: that of this process."""
     prog = "prodserve" if sys.argv[0].endswith("prodserve") else "python -m prodserve"
     given = vars(parser(prog).parse_args(argv))
+    if given["app"] in ORDERS and given[POSITIONAL] is None:
+        given[POSITIONAL], given["app"] = given["app"], ""
     try:
+        orders.carry_out(typed(given), f"{prog} {given['app']}")
         adapter = ModuleAdapter(given["app"])
     except ConfigError as error:
         refuse(prog, error)

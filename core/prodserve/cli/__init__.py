@@ -11,10 +11,13 @@ from typing import NoReturn
 
 from ..adapter import Adapter, StaticRoot
 from ..config.arguments import add_arguments, click_command_class, click_options, typed
+from ..config.options import Config
 from .command import app_failed, in_generation, serve
 from .compress_options import add_compress_arguments, click_compress_options
+from .orders import ORDERS
 
 __all__ = [
+    "ORDERS",
     "add_arguments",
     "add_compress_arguments",
     "app_failed",
@@ -29,7 +32,7 @@ __all__ = [
 
 
 def compress_files(
-    adapter: Adapter, roots: Callable[[], Sequence[StaticRoot]], given: Mapping[str, object], program: str
+    adapter: Adapter, roots: Callable[[Config], Sequence[StaticRoot]], given: Mapping[str, object], program: str
 ) -> NoReturn:
     """As ``prodserve.cli.compress`` has it; imported when it is called."""
     from .compress import compress_files as run

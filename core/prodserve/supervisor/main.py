@@ -26,6 +26,8 @@ from prodserve.observe.memory_file import read_json
 from prodserve.observe.title import set_title
 from prodserve.supervisor import activation, cpus, notify, privileges
 from prodserve.supervisor.banner import banner, reload_line
+from prodserve.supervisor.commands import Commands
+from prodserve.supervisor.control import Control
 from prodserve.supervisor.fleet import Generation, Process, Worker
 from prodserve.supervisor.lifecycle import Server
 from prodserve.supervisor.listeners import Listener, close_all, listen
@@ -95,6 +97,16 @@ def _supervise(record: Mapping[str, Any], config: Config, log: Log, listeners: S
         selector.register(channel, selectors.EVENT_READ, process)
         return process
 
+    def describe() -> dict[str, Any]:
+        return {
+            "pid": os.getpid(),
+            "command": record["command"],
+            "cwd": record["cwd"],
+            "program": record["program"],
+            "urls": [listener.url for listener in listeners],
+            "binds": list(map(str, config.bind)),
+        }
+
     def announce(generation: Generation, again: bool) -> None:
         if again:
             log.info(reload_line(generation.number, len(generation.workers), generation.loaded))
@@ -110,6 +122,7 @@ def _supervise(record: Mapping[str, Any], config: Config, log: Log, listeners: S
         )
         _write(log.fd, "\n".join([*lines, ""]))
 
+    commands = Commands(describe)
     supervision = Supervision(
         config,
         workers=workers,
@@ -118,8 +131,10 @@ def _supervise(record: Mapping[str, Any], config: Config, log: Log, listeners: S
         now=time.monotonic,
         spawn=start_process,
         announce=announce,
-        decided=lambda generation: None,
+        decided=commands.decided,
     )
+    commands.supervision = supervision
+    control = Control(selector, commands.commands, log)
     reporter = notify.Reporter(record["service"], board, time.monotonic, os.getpid())
     supervision.start()
     while supervision.state is not Server.STOPPED:
@@ -130,6 +145,7 @@ def _supervise(record: Mapping[str, Any], config: Config, log: Log, listeners: S
             log.error("a fault of prodserve itself, please report it:\n" + traceback.format_exc())
             time.sleep(FAULT_PAUSE_S)  # one that repeats must not fill the disk
     reporter.close()
+    control.close()
     selector.close()
     board.close()
     os.close(lifeline)
@@ -146,6 +162,8 @@ def _turn(supervision: Supervision, selector: selectors.BaseSelector, signals: i
             for number in os.read(signals, 4096):
                 if number != signal.SIGCHLD:
                     supervision.signalled(number)
+        elif callable(key.data):
+            key.data()
         else:
             process: Process = key.data
             supervision.receive(process)

@@ -92,6 +92,10 @@ class Supervision:
         self._step_server(ServerEvent.HUP)
         return self._number if self._number > before and self.generations[-1].number == self._number else None
 
+    def stop(self) -> None:
+        """End gracefully."""
+        self._step_server(ServerEvent.TERM)
+
     def signalled(self, number: int) -> None:
         """A signal arrived."""
         event = SIGNALS.get(signal.Signals(number))

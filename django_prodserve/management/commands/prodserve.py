@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from prodserve.cli import add_arguments, app_failed, in_generation, serve, typed
+from prodserve.cli import ORDERS, add_arguments, app_failed, in_generation, serve, typed
 
 from django_prodserve.adapter import DjangoAdapter
 
@@ -28,7 +28,8 @@ class Command(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> Any:
         """As Django has it, but what the first process checked is not checked again in the generations."""
         self._skip_checks = bool(options.get("skip_checks"))
-        return super().execute(*args, **{**options, "skip_checks": self._skip_checks or in_generation()})
+        skip = self._skip_checks or in_generation() or options.get("addrport") in ORDERS
+        return super().execute(*args, **{**options, "skip_checks": skip})
 
     def check(self, *args: Any, **options: Any) -> Any:
         """As Django has it, but what the project itself raises is shown without the frames that led there."""
