@@ -22,6 +22,7 @@ from ..errors import ConfigError, Problem, ProdserveError
 from ..observe.log import Log
 from ..observe.tracebacks import app_traceback
 from ..supervisor import activation
+from . import orders
 from .check import findings
 from .model import Model, choose
 from .preflight import debug_advice, preflight, root_advice
@@ -50,6 +51,7 @@ def serve(adapter: Adapter, given: Mapping[str, object], program: str) -> NoRetu
     try:
         if mine is not None:
             _generation(adapter, given, mine)
+        orders.carry_out(given, program)
         _first_process(adapter, given, program)
     except ConfigError as error:
         refuse(program, error)
