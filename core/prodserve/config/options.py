@@ -499,9 +499,7 @@ VARIABLE_PREFIX = "PRODSERVE_"
 POSITIONAL = "addrport"
 POSITIONAL_HELP = (
     "Where to listen: 8000, 0:8000, [::1]:8000, unix:/run/app.sock … As the first --bind. "
-    "Or what the running server of this project shall do: reload, stop."
-)
-    "Where to listen: 8000, 0:8000, [::1]:8000, unix:/run/app.sock … As the first --bind. "
+    "Or what the running server of this project shall do: reload, stop. "
     "Or the word unit: print the files with which systemd runs this, and exit."
 )
 ACTIONS = (
