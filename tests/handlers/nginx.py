@@ -6,12 +6,14 @@ module is installed), ``Vary``, charsets.
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import brotli
 import pytest
 
 from tests.server import free_port, running
@@ -70,6 +72,10 @@ def plant(folder: Path) -> Path:
     write(root / "both.css", b"p { margin: 0 }\n" * 50)
     write(root / "both.css.gz", (root / "app.css.gz").read_bytes())
     write(root / "both.css.br", b"\x1bA brotli copy, for all that a server knows")
+    theme = "".join(f".c{i} {{ margin: {i * i % 997}px }}\n" for i in range(400)).encode()
+    write(root / "theme.css", theme)
+    write(root / "theme.css.gz", gzip.compress(theme, mtime=0))
+    write(root / "theme.css.br", brotli.compress(theme))
     return root
 
 
