@@ -41,4 +41,6 @@ def compress(info: ScriptInfo, /, **given: object) -> None:
     from .adapter import FlaskAdapter
 
     adapter = FlaskAdapter(info)
-    compress_files(adapter, adapter.static_roots, given, "flask prodserve-compress")
+    compress_files(
+        adapter, lambda config: adapter.static_roots(config.serve_static == "always"), given, "flask prodserve-compress"
+    )

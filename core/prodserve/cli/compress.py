@@ -14,16 +14,18 @@ from contextlib import contextmanager
 from typing import NamedTuple, NoReturn
 
 from ..adapter import Adapter, StaticRoot
+from ..compress.amounts import counted, size_text
 from ..compress.beside import Result, clear, encode_beside
 from ..compress.encoders import PACKAGES, Encoder, available
 from ..compress.inventory import inventory, tree_of
 from ..compress.plan import Job, Plan, plan
-from ..compress.report import size_text, table, verdict
+from ..compress.report import table, verdict
 from ..config.kinds import parse_whole
+from ..config.options import Config
 from ..config.resolve import resolve
 from ..errors import ConfigError, Problem
 from ..files.encoded import CODING_SUFFIXES
-from ..files.roots import extra_roots
+from ..files.roots import configured_roots
 from ..files.trees import FileTree
 from ..supervisor.cpus import allowed_cpus
 
@@ -44,15 +46,15 @@ class Request(NamedTuple):
 
 
 def compress_files(
-    adapter: Adapter, roots: Callable[[], Sequence[StaticRoot]], given: Mapping[str, object], program: str
+    adapter: Adapter, roots: Callable[[Config], Sequence[StaticRoot]], given: Mapping[str, object], program: str
 ) -> NoReturn:
     """Make the copies for the files below ``roots`` (of the framework; it may raise ``ConfigError``) and below the
     folders that the settings of ``adapter`` add. Ends the process."""
     try:
         request = read_request(given, lambda: allowed_cpus().number)
         encoders = chosen(request.codings, available())
-        added = extra_roots(resolve({}, os.environ, adapter.settings()).static)
-        folders = writable([*roots(), *added], request.dry_run)
+        config = resolve({}, os.environ, adapter.settings())
+        folders = writable([*roots(config), *configured_roots(config)], request.dry_run)
     except ConfigError as error:
         problems = "\n".join(f"  {problem}".replace("\n", "\n  ") for problem in error.problems)
         sys.stderr.write(f"{program}: nothing can be compressed\n{problems}\n")
@@ -60,7 +62,7 @@ def compress_files(
     for coding, package in PACKAGES.items():
         if coding not in encoders and not request.codings:
             print(f"no {CODING_SUFFIXES[coding]} copies: {package} is not installed (pip install {package})")
-    sys.exit(_run(folders, request, encoders))
+    sys.exit(_run(folders, request, encoders, config.follow_symlinks))
 
 
 def read_request(given: Mapping[str, object], cpus: Callable[[], int]) -> Request:
@@ -114,13 +116,13 @@ def writable(roots: Sequence[StaticRoot], dry_run: bool) -> list[StaticRoot]:
     return list(folders.values())
 
 
-def _run(roots: Sequence[StaticRoot], request: Request, encoders: Mapping[str, Encoder]) -> int:
+def _run(roots: Sequence[StaticRoot], request: Request, encoders: Mapping[str, Encoder], follow_links: bool) -> int:
     """The exit code."""
     current = 0
     work: list[tuple[FileTree, Job]] = []
     for root in roots:
-        tree = tree_of(root)
-        part: Plan = plan(inventory(root, tree), tuple(encoders), request.exclude)
+        tree = tree_of(root, follow_links)
+        part: Plan = plan(inventory(root, tree, follow_links), tuple(encoders), request.exclude)
         current += part.current
         work += [(tree, job) for job in part.jobs]
     results: list[Result] = []
@@ -150,7 +152,7 @@ def _all(work: Sequence[tuple[FileTree, Job]], request: Request, encoders: Mappi
     total = sum(job.file.state.size for _, job in work)
     pool = ThreadPoolExecutor(request.jobs)
     try:
-        with _progress(total, f"{len(work)} files, {size_text(total)}, {request.jobs} at a time") as advance:
+        with _progress(total, f"{counted(len(work), 'file')}, {size_text(total)}, {request.jobs} at a time") as advance:
             largest = sorted(work, key=lambda item: -item[1].file.state.size)
             running = [pool.submit(encode_beside, tree, job, encoders, request.dry_run) for tree, job in largest]
             for done in as_completed(running):

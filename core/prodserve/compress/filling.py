@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ..adapter import StaticRoot
 from ..files.trees import FileTree
+from .amounts import counted, size_text
 from .encoders import Encoder, worth_encoding
 from .inventory import inventory, read, tree_of
 from .plan import Candidate, Job, plan
@@ -44,14 +45,9 @@ class Outcome:
         if not self.files:
             return ""
         return (
-            f"compressed {self.files} static file{'' if self.files == 1 else 's'}: {megabytes(self.before_bytes)} → "
-            f"{megabytes(self.after_bytes)} ({', '.join(self.codings)}) in {duration_s:.0f} s"
+            f"compressed {counted(self.files, 'static file')}: {size_text(self.before_bytes)} → "
+            f"{size_text(self.after_bytes)} ({', '.join(self.codings)}) in {duration_s:.0f} s"
         )
-
-
-def megabytes(size: int) -> str:
-    """``8.1 MB``, ``12 KB``."""
-    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} KB"
 
 
 class Filling:
@@ -88,7 +84,7 @@ class Filling:
     def _jobs(self, roots: Sequence[StaticRoot], follow_links: bool) -> Iterator[tuple[FileTree, Job]]:
         for root in roots:
             tree = tree_of(root, follow_links)
-            for job in plan(inventory(root, tree), self._encoders, tried=self._tried).jobs:
+            for job in plan(inventory(root, tree, follow_links), self._encoders, tried=self._tried).jobs:
                 yield tree, job
 
     def _tried(self, file: Candidate) -> set[str]:

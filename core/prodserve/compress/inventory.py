@@ -19,9 +19,9 @@ def tree_of(root: StaticRoot, follow_links: bool = False) -> FileTree:
     return DirectoryTree(root.directory or os.devnull, follow_links=follow_links)
 
 
-def inventory(root: StaticRoot, tree: FileTree) -> Iterator[Candidate]:
+def inventory(root: StaticRoot, tree: FileTree, follow_links: bool = False) -> Iterator[Candidate]:
     """Every regular file of ``root``, which ``tree`` opens. What can't be seen is passed over."""
-    return _listed(root) if root.files is not None else _below(root, tree)
+    return _listed(root) if root.files is not None else _below(root, tree, follow_links)
 
 
 def read(tree: FileTree, file: Candidate) -> bytes | None:
@@ -45,13 +45,18 @@ def _listed(root: StaticRoot) -> Iterator[Candidate]:
             yield Candidate(name, path, state, _beside(name, files), name in root.immutable)
 
 
-def _below(root: StaticRoot, tree: FileTree) -> Iterator[Candidate]:
-    """Folders that are links are not entered: where they lead inside, their files are found there."""
+def _below(root: StaticRoot, tree: FileTree, follow_links: bool) -> Iterator[Candidate]:
+    """Folders that are links are entered only where links may lead out: inside, their files are found anyway."""
     base = root.directory or os.devnull
+    entered: set[tuple[int, int]] = set()
     folders = [""]
     while folders:
         folder = folders.pop()
         try:
+            found_at = os.stat(f"{base}/{folder}")
+            if (found_at.st_dev, found_at.st_ino) in entered:
+                continue  # a link leads back
+            entered.add((found_at.st_dev, found_at.st_ino))
             with os.scandir(f"{base}/{folder}") as entries:
                 found = {entry.name: entry for entry in entries}
                 paths = {last: entry.path for last, entry in found.items()}
@@ -60,7 +65,7 @@ def _below(root: StaticRoot, tree: FileTree) -> Iterator[Candidate]:
         for last, entry in found.items():
             name = folder + last
             try:
-                if entry.is_dir(follow_symlinks=False):
+                if entry.is_dir(follow_symlinks=follow_links):
                     if not last.startswith(".") or name == ".well-known":
                         folders.append(name + "/")
                     continue

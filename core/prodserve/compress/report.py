@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..files.encoded import CODING_SUFFIXES
+from .amounts import counted, size_text
 from .beside import Result
 
 HEADINGS = ("coding", "files", "before", "after", "saved")
-
-
-def size_text(size: int) -> str:
-    """``834 B``, ``12.3 KB``, ``8.1 MB``: in thousands, as lists of files have them."""
-    for limit, unit in ((1e6, "MB"), (1e3, "KB")):
-        if size >= limit:
-            return f"{size / limit:.1f} {unit}"
-    return f"{size} B"
 
 
 def rows(results: Iterable[Result]) -> Iterator[tuple[str, ...]]:
@@ -51,4 +44,4 @@ def verdict(results: Iterable[Result], current: int) -> str:
     parts = [(compressed, "compressed"), (current, "current"), (len(done) - compressed - failed, "not worth it")]
     parts += [(failed, "failed")] if failed else []
     total = len(done) + current
-    return f"{total} file{'' if total == 1 else 's'}: " + ", ".join(f"{count} {what}" for count, what in parts)
+    return f"{counted(total, 'file')}: " + ", ".join(f"{count} {what}" for count, what in parts)

@@ -35,7 +35,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Compress; ends the process."""
         program = f"{program_name(sys.argv[0])} prodserve_compress"
-        compress_files(DjangoAdapter(), collected_roots, options, program)
+        compress_files(DjangoAdapter(), lambda config: collected_roots(), options, program)
 
 
 def collected_roots() -> list[StaticRoot]:
