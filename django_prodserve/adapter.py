@@ -20,8 +20,10 @@ from django.urls import get_resolver
 from prodserve.adapter import Advice, Facts, StaticRoot, WSGIApp
 
 from . import settings_module
+from .media_roots import media_advice, media_roots
 from .static_roots import STATICFILES, collected_folder, static_roots, url_prefixes
 from .thread_reasons import thread_reasons
+from .url_map import has_path
 
 
 class DjangoAdapter:
@@ -49,7 +51,7 @@ class DjangoAdapter:
             framework=f"Django {django.get_version()}",
             app=settings.WSGI_APPLICATION or "django.core.wsgi.get_wsgi_application()",
             lines=(("settings", f"{effective} (DEBUG={bool(settings.DEBUG)})"),),
-            advice=(*_settings_advice(effective), *_hosts_advice(), *_static_advice()),
+            advice=(*_settings_advice(effective), *_hosts_advice()),
         )
 
     def load(self) -> WSGIApp:
@@ -63,9 +65,23 @@ class DjangoAdapter:
         engines.all()
         return cast(WSGIApp, application)
 
-    def static_roots(self) -> Sequence[StaticRoot]:
-        """STATIC_URL, with the collected files or those of the finders."""
+    def static_roots(self, asked: bool) -> Sequence[StaticRoot]:
+        """STATIC_URL, with the collected files or those of the finders. No view stands before them in Django, so
+        nothing more can be asked for."""
         return static_roots()
+
+    def media_roots(self) -> Sequence[StaticRoot]:
+        """MEDIA_URL, with the files of MEDIA_ROOT."""
+        return media_roots()
+
+    def owns(self, path: str) -> bool:
+        """Whether a pattern of the URL map is exactly this path."""
+        return has_path(path)
+
+    def file_advice(self, static: str, media: bool) -> Sequence[Advice]:
+        """What was not collected, what templates name and the manifest has not, why uploads are not served."""
+        advice: list[Advice] = [] if static == "never" else [*_static_advice()]
+        return [*advice, *(media_advice() if media else ())]
 
     def check(self) -> Sequence[str]:
         """The errors of ``manage.py check`` that are not silenced; none where the command was told to skip checks."""

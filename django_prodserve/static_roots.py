@@ -1,8 +1,7 @@
 """Which URL prefixes of a Django project are static files, and which files those are.
 
 Production: the folder that ``collectstatic`` filled. With DEBUG, or where nothing was collected: the files of the
-finders (the apps' ``static`` folders and STATICFILES_DIRS), as they are when the app is loaded. Media files are never
-served.
+finders (the apps' ``static`` folders and STATICFILES_DIRS), as they are when the app is loaded.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def url_prefixes(static_url: str | None, script_name: str) -> list[str]:
 
 def collected_folder() -> str | None:
     """The folder with the collected files, if there is one and something is in it."""
-    folder = _location()
+    folder = static_folder()
     if folder is None or not os.path.isdir(folder):
         return None
     with os.scandir(folder) as entries:
@@ -48,7 +47,7 @@ def collected_folder() -> str | None:
 
 def static_roots() -> list[StaticRoot]:
     """The static roots of the project in effect."""
-    prefixes = url_prefixes(_static_url(), settings.FORCE_SCRIPT_NAME or "")
+    prefixes = static_prefixes()
     if not prefixes:
         return []
     folder = None if settings.DEBUG else collected_folder()
@@ -59,6 +58,11 @@ def static_roots() -> list[StaticRoot]:
         return []
     files = found_files()
     return [StaticRoot(prefix, files=files, source="static folders of the apps") for prefix in prefixes]
+
+
+def static_prefixes() -> list[str]:
+    """The prefixes of the project in effect."""
+    return url_prefixes(_static_url(), settings.FORCE_SCRIPT_NAME or "")
 
 
 def hashed_names() -> frozenset[str]:
@@ -91,7 +95,8 @@ def _static_url() -> str | None:
     return getattr(storage, "base_url", None) or cast("str | None", settings.STATIC_URL)
 
 
-def _location() -> str | None:
+def static_folder() -> str | None:
+    """Where collected files are, or will be."""
     storage = _local_storage()
     location = getattr(storage, "location", None) or settings.STATIC_ROOT
     return os.path.abspath(location) if location else None

@@ -17,7 +17,7 @@ from prodserve.errors import ConfigError, Problem
 from werkzeug.debug import DebuggedApplication
 
 from .extension import CONFIG_KEY
-from .static_roots import survey
+from .static_roots import Left, survey
 from .thread_reasons import thread_reasons
 from .wrapping import layers
 
@@ -42,22 +42,34 @@ class FlaskAdapter:
         return thread_reasons(self._app())
 
     def facts(self) -> Facts:
-        """Version and app, and the static folders that are left to it."""
+        """Version and app."""
         app = self._app()
-        left = survey(app).left
         return Facts(
             framework=f"Flask {version('flask')}",
             app=self._info.app_import_path or app.import_name,
-            advice=tuple(Advice(f"{prefix}: the app serves these static files itself: {why}") for prefix, why in left),
         )
 
     def load(self) -> WSGIApp:
         """The app."""
         return cast(WSGIApp, self._app())
 
-    def static_roots(self) -> Sequence[StaticRoot]:
-        """The static folders of the app and its blueprints that Flask would serve in its usual way."""
-        return survey(self._app()).roots
+    def static_roots(self, asked: bool) -> Sequence[StaticRoot]:
+        """The static folders of the app and its blueprints: those that Flask would serve in its usual way, or all."""
+        return survey(self._app(), asked).roots
+
+    def media_roots(self) -> Sequence[StaticRoot]:
+        """None: Flask has no folder of uploads. ``--media`` names one."""
+        return ()
+
+    def owns(self, path: str) -> bool:
+        """Whether a rule says exactly this path."""
+        return any(rule.rule == path for rule in self._app().url_map.iter_rules())
+
+    def file_advice(self, static: str, media: bool) -> Sequence[Advice]:
+        """The static folders that are left to the app, and why."""
+        if static == "never":
+            return ()
+        return tuple(map(_left_advice, survey(self._app(), static == "always").left))
 
     def check(self) -> Sequence[str]:
         """Flask has no checks."""
@@ -103,6 +115,13 @@ class FlaskAdapter:
             return self._info.load_app()
         except NoAppException as error:
             raise ConfigError([Problem("--app", error.message)]) from error
+
+
+def _left_advice(left: Left) -> Advice:
+    what = f"{left.prefix}: the app serves these static files itself: {left.why}"
+    return Advice(
+        what, "" if left.firm else "--serve-static always, if the server is to send them to everybody as they are"
+    )
 
 
 def _dispose(app: Flask) -> None:

@@ -1,7 +1,8 @@
 """Which static folders of a Flask app the server may answer by itself, and which it must leave to the app.
 
 The server takes a folder only where Flask's own view would do nothing but send the file. As soon as the app changed
-that view, or runs something before or after every request (a login wall, headers), its answer is its own.
+that view, or runs something before or after every request (a login wall, headers), its answer is its own; unless the
+server is asked to take it all the same, which it can where the URLs are those of one folder and of nothing else.
 """
 
 from __future__ import annotations
@@ -30,12 +31,21 @@ class Survey:
     """The static folders of an app."""
 
     roots: tuple[StaticRoot, ...]
-    left: tuple[tuple[str, str], ...]
-    """URL prefixes that are left to the app, each with the reason."""
+    left: tuple[Left, ...]
 
 
-def survey(app: Flask) -> Survey:
-    """Look at every static rule of ``app``."""
+@dataclass(frozen=True)
+class Left:
+    """A URL prefix that is left to the app."""
+
+    prefix: str
+    why: str
+    firm: bool
+    """Also where the server is asked to take it."""
+
+
+def survey(app: Flask, asked: bool = False) -> Survey:
+    """Look at every static rule of ``app``. ``asked``: a folder is left to it for firm reasons only."""
     roots, left = [], []
     max_age_s = max_age(app.config["SEND_FILE_MAX_AGE_DEFAULT"])
     general = next(reasons_for_all(app), None)
@@ -44,9 +54,10 @@ def survey(app: Flask) -> Survey:
         if owner is None or not (owner.static_folder and os.path.isdir(owner.static_folder)):
             continue
         prefix = rule.rule.removesuffix(FILE_NAME)
-        why = general or next(reasons_for_one(app, rule, owner), None)
+        firm = next(reasons_in_url(rule), None)
+        why = firm or (None if asked else general or next(reasons_for_one(app, rule, owner), None))
         if why is not None:
-            left.append((prefix, why))
+            left.append(Left(prefix, why, firm is not None))
             continue
         source = "static folder" if owner is app else f"blueprint {owner.name}"
         roots.append(StaticRoot(prefix, directory=owner.static_folder, max_age_s=max_age_s, source=source))
@@ -69,14 +80,18 @@ def reasons_for_all(app: Flask) -> Iterator[str]:
     yield from _hooks(app, None)
 
 
-def reasons_for_one(app: Flask, rule: Rule, owner: Flask | Blueprint) -> Iterator[str]:
-    """What lets the app answer one static rule in its own way."""
+def reasons_in_url(rule: Rule) -> Iterator[str]:
+    """Why a prefix can't stand for a folder."""
     if rule.host or rule.subdomain:
         yield "they belong to one host name"
     if not rule.rule.endswith("/" + FILE_NAME) or rule.arguments != {"filename"}:
         yield f"their URL is not a plain prefix ({rule.rule})"
     if rule.rule == "/" + FILE_NAME:
         yield "they share their URLs with the pages"
+
+
+def reasons_for_one(app: Flask, rule: Rule, owner: Flask | Blueprint) -> Iterator[str]:
+    """What lets the app answer one static rule in its own way."""
     for name in SENDING:
         framework = Flask if isinstance(owner, Flask) else Blueprint
         if name in vars(owner) or getattr(type(owner), name) is not getattr(framework, name):

@@ -71,7 +71,8 @@ class AdapterContract:
         adapter.debug()
         adapter.facts()
         app = adapter.load()
-        adapter.static_roots()
+        adapter.static_roots(False)
+        adapter.media_roots()
         adapter.before_fork()
         yield adapter, app
         adapter.worker_stopping()
@@ -107,7 +108,8 @@ class AdapterContract:
         assert status[0] in "23"
 
     def test_static_roots_are_well_formed(self, generation: tuple[Adapter, WSGIApp]) -> None:
-        for root in generation[0].static_roots():
+        adapter, _ = generation
+        for root in (*adapter.static_roots(False), *adapter.static_roots(True), *adapter.media_roots()):
             assert isinstance(root, StaticRoot)
             assert root.url_prefix.startswith("/")
             assert root.url_prefix.endswith("/")
@@ -117,6 +119,27 @@ class AdapterContract:
                 assert not name.startswith("/")
                 assert os.path.isabs(path)
             assert all(not name.startswith("/") for name in root.immutable)
+
+    def test_uploads_and_nothing_else_are_marked_as_such(self, generation: tuple[Adapter, WSGIApp]) -> None:
+        adapter, _ = generation
+        assert all(root.uploads for root in adapter.media_roots())
+        assert not any(root.uploads for root in adapter.static_roots(True))
+
+    def test_asking_for_static_files_takes_none_away(self, generation: tuple[Adapter, WSGIApp]) -> None:
+        adapter, _ = generation
+        unasked = {root.url_prefix for root in adapter.static_roots(False)}
+        assert unasked <= {root.url_prefix for root in adapter.static_roots(True)}
+
+    @pytest.mark.parametrize("static", ["auto", "always", "never"])
+    @pytest.mark.parametrize("media", [True, False])
+    def test_advice_on_files_is_in_short_lines(
+        self, generation: tuple[Adapter, WSGIApp], static: str, media: bool
+    ) -> None:
+        adapter, _ = generation
+        assert all(isinstance(one, Advice) and is_line(one.what) for one in adapter.file_advice(static, media))
+
+    def test_it_knows_which_paths_are_the_apps_own(self, generation: tuple[Adapter, WSGIApp]) -> None:
+        assert generation[0].owns("/favicon.ico") in (True, False)
 
     def test_the_app_answers_after_every_call_of_a_slots_life(self, generation: tuple[Adapter, WSGIApp]) -> None:
         adapter, app = generation

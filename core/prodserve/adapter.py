@@ -86,8 +86,19 @@ class Adapter(Protocol):
     def load(self) -> WSGIApp:
         """Import the application, once a generation. Its own exceptions pass through."""
 
-    def static_roots(self) -> Sequence[StaticRoot]:
-        """Called after ``load``."""
+    def static_roots(self, asked: bool) -> Sequence[StaticRoot]:
+        """The framework's static files. ``asked``: also those that it would send in its own way (after a login wall,
+        with headers of the app), as long as their URLs are theirs alone. Called after ``load``, as are the next."""
+
+    def media_roots(self) -> Sequence[StaticRoot]:
+        """The files that users of the project upload, where everybody may have them."""
+
+    def owns(self, path: str) -> bool:
+        """Whether the app's URL map has exactly this path (not by a rule for every path)."""
+
+    def file_advice(self, static: str, media: bool) -> Sequence[Advice]:
+        """What of the files is left to the app, or can't be found, and why. ``static``: ``auto``, ``always`` or
+        ``never``; ``media``: whether uploads are to be served."""
 
     def check(self) -> Sequence[str]:
         """In a generation that is to replace another, after ``load``: the errors that the framework's own checks find.

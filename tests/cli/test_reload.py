@@ -39,7 +39,16 @@ class Adapter:
             return [environ["PATH_INFO"].encode()]
         return app
 
-    def static_roots(self):
+    def static_roots(self, asked):
+        return ()
+
+    def media_roots(self):
+        return ()
+
+    def owns(self, path):
+        return True
+
+    def file_advice(self, static, media):
         return ()
 
     def check(self):

@@ -51,7 +51,7 @@ TYPED: list[tuple[list[str], dict[str, object]]] = [
     (["--keep-alive", "0"], {"keep_alive": "0"}),
     (["--bind", "80", "--bind", "[::1]:80"], {"bind": ["80", "[::1]:80"]}),
     (["--allow-debug"], {"allow_debug": True}),
-    (["--no-serve-static"], {"serve_static": False}),
+    (["--no-serve-media"], {"serve_media": False}),
     (["--explain", "--check-config"], {"explain": True, "check_config": True}),
     (["8000", "--static", "/a/=/b", "--pid", "x"], {"addrport": "8000", "static": ["/a/=/b"], "pid": "x"}),
 ]
@@ -64,8 +64,8 @@ def test_only_what_was_typed_is_collected(collect: Collect, argv: list[str], giv
 
 
 def test_what_is_collected_can_be_resolved(collect: Collect) -> None:
-    config = resolve(collect(["81", "--bind", "82", "--slots", "3", "--no-serve-static", "--explain"]), {})
-    assert ([bind.port for bind in config.bind], config.slots, config.serve_static) == ([81, 82], 3, False)
+    config = resolve(collect(["81", "--bind", "82", "--slots", "3", "--no-serve-media", "--explain"]), {})
+    assert ([bind.port for bind in config.bind], config.slots, config.serve_media) == ([81, 82], 3, False)
 
 
 def test_every_option_is_in_the_help_with_its_default_and_group(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from django_prodserve.adapter import DjangoAdapter
 
 
 def advice() -> list[str]:
-    return [one.what for one in DjangoAdapter().facts().advice]
+    return [one.what for one in (*DjangoAdapter().facts().advice, *DjangoAdapter().file_advice("auto", True))]
 
 
 @pytest.fixture

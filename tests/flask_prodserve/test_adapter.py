@@ -47,11 +47,28 @@ def test_the_facts_name_version_and_app() -> None:
     assert (facts.framework, facts.app, facts.advice) == (f"Flask {version('flask')}", "tests", ())
 
 
-def test_static_files_that_are_left_to_the_app_are_worth_a_word() -> None:
+def test_static_files_that_are_left_to_the_app_are_worth_a_word_and_how_to_ask_for_them() -> None:
     app = Flask("tests.flask_prodserve", static_folder="/tmp", static_url_path="/files")
     app.before_request(lambda: None)
-    (advice,) = adapter_of(app).facts().advice
+    (advice,) = adapter_of(app).file_advice("auto", True)
     assert advice.what == "/files/: the app serves these static files itself: <lambda> runs before every request"
+    assert "--serve-static always" in advice.fix
+    assert adapter_of(app).file_advice("always", True) == adapter_of(app).file_advice("never", True) == ()
+    assert [root.url_prefix for root in adapter_of(app).static_roots(True)] == ["/files/"]
+    assert adapter_of(app).static_roots(False) == ()
+
+
+def test_no_way_of_asking_is_named_where_there_is_none() -> None:
+    (advice,) = adapter_of(Flask("tests", static_folder="/tmp", static_url_path="")).file_advice("always", True)
+    assert advice.fix == ""
+
+
+def test_a_path_is_the_apps_own_where_a_rule_says_exactly_it() -> None:
+    app = Flask("tests")
+    app.add_url_rule("/robots.txt", view_func=lambda: "mine", endpoint="robots")
+    app.add_url_rule("/<path:any>", view_func=lambda any: any, endpoint="any")
+    assert adapter_of(app).owns("/robots.txt")
+    assert not adapter_of(app).owns("/favicon.ico")
 
 
 @pytest.mark.parametrize("where", ["debug", "debugger"])

@@ -33,7 +33,7 @@ def served(app: Flask) -> list[str]:
 
 
 def left(app: Flask) -> dict[str, str]:
-    return dict(survey(app).left)
+    return {one.prefix: one.why for one in survey(app).left}
 
 
 def test_the_static_folders_of_app_and_blueprints_are_served(folder: Path) -> None:
@@ -163,6 +163,31 @@ def test_a_hook_of_one_blueprint_concerns_its_own_files_only(folder: Path) -> No
     app.register_blueprint(outer)
     assert served(app) == ["/static/"]
     assert left(app) == {"/outer/files/": "wall runs before every request of outer"}
+
+
+def own_view(app: Flask) -> None:
+    app.view_functions["static"] = app.view_functions["shop.static"] = lambda filename: "mine"
+
+
+@pytest.mark.parametrize("change", [add_before, add_after, wrap, own_view])
+def test_files_are_taken_from_such_an_app_where_the_server_is_asked_to(
+    folder: Path, change: Callable[[Flask], None]
+) -> None:
+    app = site(folder)
+    change(app)
+    assert served(app) == []
+    assert not any(one.firm for one in survey(app).left)
+    taken = survey(app, asked=True)
+    assert sorted(root.url_prefix for root in taken.roots) == sorted(PREFIXES)
+    assert taken.left == ()
+
+
+def test_files_whose_urls_are_not_theirs_alone_stay_with_the_app_even_so(folder: Path) -> None:
+    app = Flask("tests", static_folder=str(folder / "static"), static_url_path="")
+    (left,) = survey(app, asked=True).left
+    assert (left.prefix, left.firm) == ("/", True)
+    app = Flask("tests", static_folder=str(folder / "static"), static_host="files.example", host_matching=True)
+    assert survey(app, asked=True).roots == ()
 
 
 def test_files_that_share_their_urls_with_pages_are_left_to_the_app(folder: Path) -> None:

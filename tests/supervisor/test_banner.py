@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from prodserve.supervisor.banner import advice_lines, banner, model_text, reload_line, static_rows, workers_text
+from prodserve.supervisor.banner import (
+    advice_lines,
+    banner,
+    model_text,
+    reload_line,
+    root_text,
+    static_rows,
+    workers_text,
+)
 
 RECORD: dict[str, Any] = {"model": "threads", "reasons": ["SQLite"], "pinned": "", "config": {"slots": None}}
 LOADED: dict[str, Any] = {
@@ -17,7 +25,7 @@ LOADED: dict[str, Any] = {
         "lines": [["settings", "mysite.settings (DEBUG=True)"]],
         "advice": [{"what": "no STATIC_ROOT", "fix": 'STATIC_ROOT = BASE_DIR / "static"'}],
     },
-    "static": [["/static/", "STATIC_ROOT", 131]],
+    "static": [{"urls": ["/static/"], "where": "STATIC_ROOT", "files": 131, "exact": True, "uploads": False}],
     "config": {"slots": None},
 }
 
@@ -33,7 +41,7 @@ def test_the_whole_banner() -> None:
         "  settings  mysite.settings (DEBUG=True)",
         "  model     threads, 8 requests at a time in each worker, because of SQLite",
         "  workers   2 = 2 CPUs: affinity 2, cgroup quota none, host 64",
-        "  static    /static/  131 files from STATIC_ROOT",
+        "  files     /static/  131 files from STATIC_ROOT",
         "  ! no STATIC_ROOT",
         '    fix: STATIC_ROOT = BASE_DIR / "static"',
         "  stop: Ctrl-C or kill 7   reload: kill -HUP 7",
@@ -44,7 +52,7 @@ def test_the_whole_banner() -> None:
 def test_it_stays_short_however_much_there_is_to_say() -> None:
     advice = [{"what": f"advice {n}", "fix": "mend it"} for n in range(20)]
     facts = {**LOADED["facts"], "advice": advice}
-    static = [[f"/{n}/", "", n] for n in range(20)]
+    static = [{"urls": [f"/{n}/"], "files": n} for n in range(20)]
     assert len(lines(loaded={**LOADED, "facts": facts, "static": static})) <= 18
 
 
@@ -95,10 +103,27 @@ def test_the_number_of_workers_is_explained(why: str, loaded: dict[str, Any], te
     assert workers_text(2, why, loaded) == text
 
 
+ROOTS: list[tuple[dict[str, Any], str]] = [
+    ({"urls": ["/a/"], "files": 1, "where": ""}, "/a/  1 file"),
+    ({"urls": ["/a/"], "files": 1234, "where": "--static"}, "/a/  1,234 files from --static"),
+    ({"urls": ["/a/"], "files": 5000, "exact": False, "where": "x"}, "/a/  more than 5,000 files from x"),
+    (
+        {"urls": ["/media/"], "files": 7, "where": "MEDIA_ROOT", "uploads": True},
+        "/media/  7 files from MEDIA_ROOT (uploads, sandboxed)",
+    ),
+    ({"urls": ["/favicon.ico", "/robots.txt"], "files": None}, "/favicon.ico, /robots.txt"),
+]
+
+
+@pytest.mark.parametrize(("root", "text"), ROOTS)
+def test_each_root_is_named_with_its_files_and_where_they_come_from(root: dict[str, Any], text: str) -> None:
+    assert root_text(root) == text
+
+
 def test_static_roots_are_counted_when_there_are_many() -> None:
-    rows = static_rows([[f"/{n}/", "", 1] for n in range(9)])
-    assert rows[0] == ("static", "/0/  1 file")
-    assert rows[-1] == ("", "and 6 more")
+    rows = static_rows([{"urls": [f"/{n}/"], "files": 1} for n in range(9)])
+    assert rows[0] == ("files", "/0/  1 file")
+    assert rows[-1] == ("", "and 6 more: --check-config shows them")
 
 
 def test_advice_that_does_not_fit_is_counted() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 
 from ..adapter import Advice, Facts, StaticRoot
 from ..config.options import Config
+from ..files.census import Count, count_files
 from .model import Model
+
+MOST_FILES = 100_000
+COUNTING_S = 1.0
 
 
 def findings(
@@ -22,15 +25,14 @@ def findings(
     yield f"execution model: {model.name} ({why})"
     for root in roots:
         source = f" from {root.source}" if root.source else ""
-        count = count_files(root)
-        yield f"static files: {root.url_prefix}{source}, {count} file{'' if count == 1 else 's'}"
+        kind = "uploads" if root.uploads else "static files"
+        yield f"{kind}: {root.url_prefix}{source}, {count_text(count_files(root, MOST_FILES, COUNTING_S))}"
     for one in advice:
         yield f"! {one.what}" + (f"\n    fix: {one.fix}" if one.fix else "")
     yield "the configuration is good" if not advice else "the configuration can be served; see the advice above"
 
 
-def count_files(root: StaticRoot) -> int:
-    """How many files there are under ``root`` now."""
-    if root.files is not None:
-        return len(root.files)
-    return sum(len(files) for _, _, files in os.walk(root.directory or os.devnull))
+def count_text(count: Count) -> str:
+    """``1 file``, ``more than 100,000 files``."""
+    text = f"{count.files:,} file{'' if count.files == 1 else 's'}"
+    return text if count.exact else f"more than {text}"

@@ -19,6 +19,7 @@ from ..config.explain import explain
 from ..config.options import Config
 from ..config.resolve import DEFAULT, Resolution, reloaded, trace
 from ..errors import ConfigError, Problem, ProdserveError
+from ..files.roots import all_roots
 from ..observe.log import Log
 from ..observe.tracebacks import app_traceback
 from ..supervisor import activation
@@ -129,9 +130,10 @@ def _resolve(adapter: Adapter, given: Mapping[str, object]) -> Resolution:
 def _check(adapter: Adapter, config: Config, model: Model, advice: tuple[Advice, ...]) -> NoReturn:
     with _project_code("the application can't be loaded"):
         adapter.load()
-        roots = adapter.static_roots() if config.serve_static else ()
+        roots = all_roots(config, adapter)
         facts = adapter.facts()
-    print("\n".join(findings(config, facts, model, roots, (*advice, *facts.advice))))
+        found = (*advice, *facts.advice, *adapter.file_advice(config.serve_static, config.serve_media))
+    print("\n".join(findings(config, facts, model, roots, found)))
     sys.exit(0)
 
 

@@ -73,8 +73,20 @@ class ModuleAdapter:
             self._app = find(self._target)
         return self._app
 
-    def static_roots(self) -> Sequence[StaticRoot]:
+    def static_roots(self, asked: bool) -> Sequence[StaticRoot]:
         """None but those of ``--static``."""
+        return ()
+
+    def media_roots(self) -> Sequence[StaticRoot]:
+        """None but those of ``--media``."""
+        return ()
+
+    def owns(self, path: str) -> bool:
+        """Nothing is known of its URLs: any may be its own."""
+        return True
+
+    def file_advice(self, static: str, media: bool) -> Sequence[Advice]:
+        """Nothing is known of its files."""
         return ()
 
     def check(self) -> Sequence[str]:

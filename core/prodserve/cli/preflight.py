@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import select
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from ..adapter import Advice
 from ..config.options import OPTION, Config
 from ..errors import ConfigError, Problem
-from ..files.roots import extra_roots
+from ..files.roots import configured_roots
 from ..handlers.protected import internal_roots
 from ..supervisor.privileges import ROOT, in_container, likely_user
 
@@ -62,9 +63,9 @@ def folder_problems(config: Config) -> Iterator[Problem]:
             yield Problem(OPTION[name].flag, f"{path} is a folder", f"{OPTION[name].flag} {os.path.join(path, name)}")
     if config.temp_dir is not None and not os.path.isdir(config.temp_dir):
         yield Problem("--temp-dir", f"the folder {config.temp_dir} does not exist", f"mkdir -p {config.temp_dir}")
-    for roots, given in ((extra_roots, config.static), (internal_roots, config.internal)):
+    for look in (partial(configured_roots, config), partial(internal_roots, config.internal)):
         try:
-            roots(given)
+            look()
         except ConfigError as error:
             yield from error.problems
 

@@ -221,14 +221,20 @@ def seconds(low: float = 0.0) -> Kind:
     return Kind(parse, "SECONDS", show_seconds)
 
 
-def choice(*names: str) -> Kind:
-    """One of a few words."""
+def choice(*names: str, on: str = "", off: str = "") -> Kind:
+    """One of a few words; ``on`` and ``off`` are also meant by true and false, as in settings."""
 
     def parse(value: object) -> str:
         word = str(value).strip().lower()
-        if word not in names:
+        if word in names:
+            return word
+        try:
+            meant = on if parse_boolean(value) else off
+        except ValueError:
+            meant = ""
+        if not meant:
             raise ValueError(f"{value!r} is none of {', '.join(names)}")
-        return word
+        return meant
 
     return Kind(parse, "{" + ",".join(names) + "}")
 

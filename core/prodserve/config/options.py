@@ -340,6 +340,16 @@ class Config:
             LIMITS, size(0), "A request body is kept in memory up to here, then in a temporary file.", reload=True
         ),
     )
+    client_memory: int = field(
+        default=128 * 1024**2,
+        metadata=about(
+            LIMITS,
+            size(1024**2),
+            "What each worker keeps in memory for its clients, all together: request bodies, heads that come in "
+            "parts, responses that wait for slow readers. What is beyond goes to temporary files.",
+            reload=True,
+        ),
+    )
     temp_dir: str | None = field(
         default=None,
         metadata=about(
@@ -373,13 +383,53 @@ class Config:
             reload=True,
         ),
     )
-    serve_static: bool = field(
+    serve_static: str = field(
+        default="auto",
+        metadata=about(
+            FILES,
+            choice("auto", "always", "never", on="auto", off="never"),
+            "Serve the framework's static files from the event loop, without running application code. auto: where "
+            "the application would do no more than send the file. always: also past functions of a Flask app that run "
+            "before or after every request, and past a static view of its own. never: the application serves them.",
+            reload=True,
+        ),
+    )
+    spa: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            FILES,
+            STATIC_ROOTS,
+            "Serve an application that runs in the browser: the files of a folder under a URL prefix, and its "
+            "index.html for every page below that is no file: /app/=/srv/app/dist. May be repeated.",
+            reload=True,
+        ),
+    )
+    media: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            FILES,
+            STATIC_ROOTS,
+            "Serve files that users have uploaded, in such a way that browsers run nothing of them: "
+            "/media/=/srv/media. May be repeated.",
+            reload=True,
+        ),
+    )
+    serve_media: bool = field(
         default=True,
         metadata=about(
             FILES,
             SWITCH,
-            "Serve the framework's static files from the event loop, without running application code. "
-            "--no-serve-static leaves them to the application.",
+            "Serve Django's MEDIA_ROOT under MEDIA_URL, to everybody, in that same way. --no-serve-media leaves it to "
+            "the application.",
+            reload=True,
+        ),
+    )
+    follow_symlinks: bool = field(
+        default=False,
+        metadata=about(
+            FILES,
+            SWITCH,
+            "Follow symbolic links that lead out of the folder that is served. Otherwise they are not found.",
             reload=True,
         ),
     )

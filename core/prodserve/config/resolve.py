@@ -177,6 +177,8 @@ EXAMPLES = {
     "slots": "8",
     "worker_connections": "10000",
     "static": "/downloads/=/srv/downloads",
+    "spa": "/app/=/srv/app/dist",
+    "media": "/media/=/srv/media",
     "internal": "/internal/=/srv/protected",
     "pid": "/run/prodserve.pid",
     "temp_dir": "/var/tmp",
@@ -203,11 +205,12 @@ def no_address(config: Config) -> Iterator[Problem]:
 def same_prefix_twice(config: Config) -> Iterator[Problem]:
     """Only one folder can answer for a URL prefix."""
     seen: dict[str, str] = {}
-    for root in config.static:
-        prefix = root.partition("=")[0].strip("/")
-        if prefix in seen:
-            yield Problem("--static", f"{seen[prefix]} and {root} have the same URL prefix", "leave one of them out")
-        seen[prefix] = root
+    for flag, roots in (("--static", config.static), ("--spa", config.spa), ("--media", config.media)):
+        for root in roots:
+            prefix = root.partition("=")[0].strip("/")
+            if prefix in seen:
+                yield Problem(flag, f"{seen[prefix]} and {root} have the same URL prefix", "leave one of them out")
+            seen[prefix] = root
 
 
 CHECKS: tuple[Callable[[Config], Iterator[Problem]], ...] = (no_address, same_address_twice, same_prefix_twice)

@@ -6,7 +6,7 @@ knows by itself. At most 14 lines or so: what does not fit is counted, and ``--c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prodserve import VERSION
@@ -63,12 +63,20 @@ def workers_text(workers: int, why: str, loaded: Mapping[str, Any]) -> str:
     return f"{text}; each loads the app itself, because of {_some(loaded.get('because', ()), 2)}"
 
 
-def static_rows(static: Iterable[Sequence[Any]]) -> list[Row]:
-    """One row a root: ``/static/  131 files of STATIC_ROOT``."""
-    texts = [f"{prefix}  {_files(files)}{f' from {where}' if where else ''}" for prefix, where, files in static]
+def static_rows(roots: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """One row a root, in the order in which they are asked: ``/static/  131 files from STATIC_ROOT``."""
+    texts = [root_text(root) for root in roots]
     if len(texts) > MOST_ROOTS + 1:
-        texts[MOST_ROOTS:] = [f"and {len(texts) - MOST_ROOTS} more"]
-    return [("static" if at == 0 else "", text) for at, text in enumerate(texts)]
+        texts[MOST_ROOTS:] = [f"and {len(texts) - MOST_ROOTS} more: --check-config shows them"]
+    return [("files" if at == 0 else "", text) for at, text in enumerate(texts)]
+
+
+def root_text(root: Mapping[str, Any]) -> str:
+    """``/media/  12 files from MEDIA_ROOT (uploads, sandboxed)``."""
+    urls = ", ".join(root["urls"])
+    text = urls if root.get("files") is None else f"{urls}  {_files(root['files'], root.get('exact', True))}"
+    text += f" from {root['where']}" if root.get("where") else ""
+    return f"{text} (uploads, sandboxed)" if root.get("uploads") else text
 
 
 def advice_lines(advice: Sequence[Mapping[str, str]], colour: bool = False) -> list[str]:
@@ -97,10 +105,9 @@ def _aligned(rows: Sequence[Row], colour: bool) -> list[str]:
     return [f"  {_paint(label.ljust(width), _DIM, colour)}  {text}" for label, text in rows]
 
 
-def _files(count: int | None) -> str:
-    if count is None:
-        return "files"
-    return "1 file" if count == 1 else f"{count} files"
+def _files(count: int, exact: bool) -> str:
+    text = "1 file" if count == 1 else f"{count:,} files"
+    return text if exact else f"more than {text}"
 
 
 def _some(texts: Sequence[str], most: int) -> str:

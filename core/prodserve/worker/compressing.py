@@ -45,7 +45,7 @@ class Compressing:
         if folder is None:
             self._say_why()
             return 0
-        plain = record(self._roots, folder, config.cache_size, config.log_level, sys.path, False)
+        plain = record(self._roots, folder, config.cache_size, config.log_level, sys.path, config.follow_symlinks)
         try:
             fd = write_json("prodserve-compress", plain)
             try:

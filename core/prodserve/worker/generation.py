@@ -17,13 +17,14 @@ import posix
 import signal
 import sys
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
 
 from prodserve.adapter import Adapter, StaticRoot, WSGIApp
 from prodserve.config.options import Config
-from prodserve.files.roots import extra_roots
+from prodserve.files.census import count_files
+from prodserve.files.roots import all_roots
 from prodserve.observe.board import Board
 from prodserve.observe.log import Log
 from prodserve.observe.title import set_title
@@ -40,8 +41,6 @@ POLL_MS = 250
 """Between two looks at the workers where the kernel can't tell of their end (no ``pidfd_open``)."""
 CALM_MS = 1000
 """So long after the last order, the workers of the generation serve: then static files are compressed."""
-MOST_FILES = 100_000
-"""Files of a static root are counted up to here."""
 
 
 def run(adapter: Adapter, config: Config, role: Role) -> NoReturn:
@@ -49,9 +48,11 @@ def run(adapter: Adapter, config: Config, role: Role) -> NoReturn:
     log = Log(role.log_fd, role.log_level)
     try:
         app = adapter.load()
-        roots = adapter.static_roots() if config.serve_static else ()
+        roots = all_roots(config, adapter)
         static = [describe_root(root) for root in roots]
         facts = asdict(adapter.facts())
+        more_advice = adapter.file_advice(config.serve_static, config.serve_media)
+        facts["advice"] = [*facts["advice"], *map(asdict, more_advice)]
         loaded_state = inherited_state(role.model)
         why = unfit(app, adapter, config, role)
         adapter.before_fork()
@@ -82,8 +83,8 @@ def run(adapter: Adapter, config: Config, role: Role) -> NoReturn:
     if not tell(role, loaded):
         _leave(0)
     board = Board.open(role.board_fd, role.board_slots)
-    life = WorkerLife(app, adapter, config, role, board, log)
-    compressing = Compressing([*extra_roots(config.static), *roots], config, role.log_fd, log)
+    life = WorkerLife(app, adapter, config, roots, role, board, log)
+    compressing = Compressing(roots, config, role.log_fd, log)
     ForkServer(role, life.live, log, compressing).serve()
     _leave(0)
 
@@ -99,17 +100,17 @@ def unfit(app: WSGIApp, adapter: Adapter, config: Config, role: Role) -> str:
     return warm_up(app, adapter, config.warm_up) if config.warm_up is not None else ""
 
 
-def describe_root(root: StaticRoot) -> list[Any]:
-    """URL prefix, where it was configured, and the number of its files."""
-    where = root.source or root.directory or ""
-    if root.files is not None:
-        return [root.url_prefix, where, len(root.files)]
-    count = 0
-    for _, _, names in os.walk(root.directory or os.devnull):
-        count += len(names)
-        if count >= MOST_FILES:
-            break
-    return [root.url_prefix, where, count]
+def describe_root(root: StaticRoot) -> dict[str, Any]:
+    """What the banner says of one root."""
+    count = count_files(root)
+    names = list(root.files or ()) if root.url_prefix == "/" else []
+    return {
+        "urls": [f"/{name}" for name in names] or [root.url_prefix],
+        "where": "" if names else root.source or root.directory or "",
+        "files": None if names else count.files,
+        "exact": count.exact,
+        "uploads": root.uploads,
+    }
 
 
 def load_failure(error: BaseException) -> str:
@@ -223,6 +224,7 @@ class WorkerLife:
     app: WSGIApp
     adapter: Adapter
     config: Config
+    roots: Sequence[StaticRoot]
     role: Role
     board: Board
     log: Log
@@ -239,6 +241,7 @@ class WorkerLife:
                 self.app,
                 self.adapter,
                 self.config,
+                self.roots,
                 self.role.model,
                 self.role.listeners,
                 beat,

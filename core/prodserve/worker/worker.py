@@ -29,7 +29,6 @@ from ..engine.deadlines import Deadlines
 from ..engine.engine import Engine, Timeouts
 from ..engine.poller import make_poller
 from ..engine.slots import GreenletSlots, ThreadSlots
-from ..files.roots import extra_roots
 from ..h1.head import Limits
 from ..handlers.protected import PassedOn, ProtectedFiles, internal_roots
 from ..handlers.static import StaticFiles
@@ -52,6 +51,7 @@ def run(
     app: WSGIApp,
     adapter: Adapter,
     config: Config,
+    roots: Sequence[StaticRoot],
     model: str,
     listeners: Sequence[tuple[int, str]],
     beat: Beat,
@@ -59,7 +59,7 @@ def run(
     lifeline_fd: int,
 ) -> None:
     """Be the worker until the end; ``listeners`` are (descriptor, URL). Called in its own process."""
-    Worker(app, adapter, config, model, listeners, beat, lifeline_fd).serve(ready)
+    Worker(app, adapter, config, roots, model, listeners, beat, lifeline_fd).serve(ready)
 
 
 def open_log(path: str, standard: int) -> int | None:
@@ -105,6 +105,7 @@ class Worker:
         app: WSGIApp,
         adapter: Adapter,
         config: Config,
+        roots: Sequence[StaticRoot],
         model: str,
         listeners: Sequence[tuple[int, str]],
         beat: Beat,
@@ -150,7 +151,7 @@ class Worker:
             poller=make_poller(config.poller, loop),
             slots=self.slots,
             task=WSGIHandler(app, self.slots, self.log_app_error, self.replacement(), bool(config.internal)).task,
-            files=self.find_files(),
+            files=self.find_files(roots),
             limits=Limits(
                 line_bytes=config.limit_request_line,
                 fields=config.limit_request_fields,
@@ -196,12 +197,10 @@ class Worker:
         self.deadline_s = float("inf")
         os.register_at_fork(after_in_child=self.let_go)
 
-    def find_files(self) -> StaticFiles | None:
+    def find_files(self, roots: Sequence[StaticRoot]) -> StaticFiles | None:
         """The files that are answered inside the loop."""
-        roots: list[StaticRoot] = list(extra_roots(self.config.static))
-        if self.config.serve_static:
-            roots += self.adapter.static_roots()
-        return StaticFiles(roots, copies=encoded_copies(self.config)) if roots else None
+        follow = self.config.follow_symlinks
+        return StaticFiles(roots, copies=encoded_copies(self.config), follow_links=follow) if roots else None
 
     def replacement(self) -> Replace:
         """What is sent in place of responses that name a file."""
