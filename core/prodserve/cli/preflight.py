@@ -6,8 +6,10 @@ not find out in an hour that it can't write its log.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import select
+import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
 
@@ -76,8 +78,21 @@ def poller_problems(poller: str) -> Iterator[Problem]:
         yield Problem("--poller", "this system has no epoll", "--poller watchers")
 
 
+def watcher_problems(wanted: bool) -> list[Problem]:
+    """``--reload`` without what watches the files."""
+    if not wanted or importlib.util.find_spec("watchfiles") is not None:
+        return []
+    what = "watchfiles, which watches the files, is not installed"
+    return [Problem("--reload", what, f"{sys.executable} -m pip install 'prodserve[reload]'")]
+
+
 def preflight(debug: bool, config: Config) -> None:
     """``ConfigError`` with everything that stands in the way."""
-    problems = [*debug_problems(debug, config), *folder_problems(config), *poller_problems(config.poller)]
+    problems = [
+        *debug_problems(debug, config),
+        *folder_problems(config),
+        *poller_problems(config.poller),
+        *watcher_problems(config.reload),
+    ]
     if problems:
         raise ConfigError(problems)

@@ -142,6 +142,15 @@ class Config:
             "old ones stay and the new ones go. 0: the old ones end as soon as the new ones serve.",
         ),
     )
+    reload: bool = field(
+        default=False,
+        metadata=about(
+            PROCESSES,
+            SWITCH,
+            "For development: reload whenever a Python file or a template of the project changes. Code that can't be "
+            "loaded leaves the last good one serving. Needs watchfiles: pip install 'prodserve[reload]'.",
+        ),
+    )
     pid: str | None = field(
         default=None,
         metadata=about(

@@ -29,11 +29,13 @@ from prodserve.supervisor.banner import banner, reload_line
 from prodserve.supervisor.commands import Commands
 from prodserve.supervisor.control import Control
 from prodserve.supervisor.fleet import Generation, Process, Worker
+from prodserve.supervisor.lifecycle import Generation as GenerationState
 from prodserve.supervisor.lifecycle import Server
 from prodserve.supervisor.listeners import Listener, close_all, listen
 from prodserve.supervisor.nursery import spawn
 from prodserve.supervisor.pid_file import PidFile
 from prodserve.supervisor.supervision import SIGNALS, Supervision
+from prodserve.supervisor.watcher import Watcher
 
 _PR_SET_CHILD_SUBREAPER = 36
 CONFIG_ERROR = 2
@@ -122,6 +124,11 @@ def _supervise(record: Mapping[str, Any], config: Config, log: Log, listeners: S
         )
         _write(log.fd, "\n".join([*lines, ""]))
 
+    def decided(generation: Generation) -> None:
+        commands.decided(generation)
+        if config.reload and generation.state is GenerationState.SERVING:
+            watcher.watch(generation.loaded.get("watch", ()))
+
     commands = Commands(describe)
     supervision = Supervision(
         config,
@@ -131,10 +138,11 @@ def _supervise(record: Mapping[str, Any], config: Config, log: Log, listeners: S
         now=time.monotonic,
         spawn=start_process,
         announce=announce,
-        decided=commands.decided,
+        decided=decided,
     )
     commands.supervision = supervision
     control = Control(selector, commands.commands, log)
+    watcher = Watcher(record, selector, supervision.reload, log)
     reporter = notify.Reporter(record["service"], board, time.monotonic, os.getpid())
     supervision.start()
     while supervision.state is not Server.STOPPED:
@@ -146,6 +154,7 @@ def _supervise(record: Mapping[str, Any], config: Config, log: Log, listeners: S
             time.sleep(FAULT_PAUSE_S)  # one that repeats must not fill the disk
     reporter.close()
     control.close()
+    watcher.close()
     selector.close()
     board.close()
     os.close(lifeline)

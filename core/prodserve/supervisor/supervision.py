@@ -328,7 +328,8 @@ class Supervision:
         self._lives.step_all(generation, WorkerEvent.START)
 
     def _arm_trial(self, generation: Generation) -> None:
-        trial_s = self._config.reload_trial if self._elder_serves(generation) else 0.0
+        developing = self._config.reload  # who has just saved a file wants to see it, not the old code
+        trial_s = self._config.reload_trial if self._elder_serves(generation) and not developing else 0.0
         generation.due_s = None
         if not trial_s:
             self._step_generation(generation, GenerationEvent.DUE)

@@ -35,6 +35,7 @@ from prodserve.worker.boot import LOAD_FAILED, Role, native_poll, start_again
 from prodserve.worker.compressing import Compressing
 from prodserve.worker.shareability import inherited_state, release_hub
 from prodserve.worker.warm_up import warm_up
+from prodserve.worker.watch import watched
 
 WORKER_FAILED = 70
 POLL_MS = 250
@@ -76,6 +77,7 @@ def run(adapter: Adapter, config: Config, role: Role) -> NoReturn:
         "shareable": not because,
         "because": because,
         "why": why,
+        "watch": watched(sys.modules) if config.reload else [],
         "facts": facts,
         "static": static,
         "config": config.to_plain(),
