@@ -26,6 +26,7 @@ ADDRESSES = [
     ("unix:app.sock", Bind("unix", path="app.sock")),
     ("fd://3", Bind("fd", fd=3)),
     ("fd:3", Bind("fd", fd=3)),
+    ("fd://web.socket", Bind("fd", name="web.socket")),
     (Bind("fd", fd=4), Bind("fd", fd=4)),
 ]
 
@@ -58,7 +59,9 @@ NOT_ADDRESSES = [
     ("8000\n", None),
     ("unix:", "names no socket file"),
     ("unix:/run/", "names no socket file"),
-    ("fd://x", "names no descriptor"),
+    ("fd://", "names no descriptor"),
+    ("fd://-3", "names no descriptor"),
+    ("fd://a:b", "names no descriptor"),
     (None, "not an address"),
     (True, "not an address"),
 ]

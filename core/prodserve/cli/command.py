@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..adapter import Adapter, Advice
 from ..config.explain import explain
-from ..config.options import Config
+from ..config.options import POSITIONAL, Config
 from ..config.resolve import DEFAULT, Resolution, reloaded, trace
 from ..errors import ConfigError, Problem, ProdserveError
 from ..files.roots import all_roots
 from ..observe.log import Log
 from ..observe.tracebacks import app_traceback
 from ..supervisor import activation
-from . import orders
+from . import orders, unit
 from .check import findings
 from .model import Model, choose
 from .preflight import debug_advice, preflight, root_advice
@@ -105,7 +105,12 @@ def _generation(adapter: Adapter, given: Mapping[str, object], role: Role) -> No
 
 
 def _first_process(adapter: Adapter, given: Mapping[str, object], program: str) -> NoReturn:
+    wants_unit = given.get(POSITIONAL) == unit.WORD
+    if wants_unit:
+        given = {name: value for name, value in given.items() if name != POSITIONAL}
     resolution = activation.activated(_resolve(adapter, given), activation.passed(os.environ, os.getpid()))
+    if wants_unit:
+        _print_unit(resolution.config, program)
     if given.get("explain"):
         print("\n".join(explain(resolution)))
         sys.exit(0)
@@ -119,6 +124,13 @@ def _first_process(adapter: Adapter, given: Mapping[str, object], program: str) 
     if given.get("check_config"):
         _check(adapter, resolution.config, model, advice)
     _launch(adapter, resolution.config, model, advice, program)
+
+
+def _print_unit(config: Config, program: str) -> NoReturn:
+    from ..supervisor.program import current_program
+
+    print(unit.printed(unit.this_project(program, current_program(), config, os.environ), config), end="")
+    sys.exit(0)
 
 
 def _resolve(adapter: Adapter, given: Mapping[str, object]) -> Resolution:
