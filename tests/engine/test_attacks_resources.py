@@ -118,11 +118,11 @@ def test_what_finds_no_place_in_the_queue_is_told_so_and_head_gets_no_body(model
 
 
 def test_a_body_for_which_there_is_no_room_is_refused_and_the_server_goes_on(model: str) -> None:
-    limit = ["prlimit", "--fsize=200000:200000"]
+    limit = ["prlimit", "--fsize=2000000:2000000"]
     with serving(model, "--body-memory", "1000", "--access-logfile", "none", before=limit) as server:
         pid = worker(server)
         before = descriptors(pid)
-        for size in (200001, 200010, 208192, 300000, 1000000):
+        for size in (2_000_001, 2_000_010, 2_008_192, 3_000_000):
             data = request("/show", f"Content-Length: {size}", "Connection: close", method="POST", body=b"x" * size)
             assert statuses(exchange(server, data)) == [503], size
             chunked = request("/show", "Transfer-Encoding: chunked", "Connection: close", method="POST")

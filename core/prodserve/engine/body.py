@@ -1,17 +1,17 @@
 """Bodies of requests, collected by the loop before a slot is taken: the app never waits for a slow client.
 
-Up to a limit in memory, beyond it in a temporary file without a name.
+Up to a limit in memory, beyond it, or where other clients have taken up the room (``memory``), in a temporary file
+without a name.
 """
 
 from __future__ import annotations
 
-import io
-import tempfile
 from collections.abc import Callable, Sequence
 from typing import IO
 
 from ..errors import ContentTooLarge
 from ..h1.chunked import ChunkedReader
+from .memory import Memory, MemoryFile, open_spool
 
 
 class Body:
@@ -26,6 +26,7 @@ class Body:
         *,
         limit_bytes: int,
         memory_bytes: int,
+        memory: Memory,
         temp_dir: str | None,
     ) -> None:
         """``expected`` is the Content-Length; None: chunked."""
@@ -34,7 +35,7 @@ class Body:
         self._limit = limit_bytes
         self._memory = memory_bytes
         self._temp_dir = temp_dir
-        self._file: IO[bytes] = io.BytesIO()
+        self._file: IO[bytes] = MemoryFile(memory)
         self.length = 0
         self.complete = False
 
@@ -62,10 +63,13 @@ class Body:
         self.length += len(piece)
         if self.length > self._limit:
             raise ContentTooLarge("body")
-        if self.length > self._memory and isinstance(self._file, io.BytesIO):
-            spool = tempfile.TemporaryFile(dir=self._temp_dir, prefix="prodserve-")  # noqa: SIM115  # outlives this call
-            spool.write(self._file.getbuffer())
-            self._file = spool
+        file = self._file
+        if isinstance(file, MemoryFile):
+            if self.length <= self._memory and file.keep(piece):
+                return
+            self._file = open_spool(self._temp_dir)
+            self._file.write(file.getbuffer())
+            file.close()
         self._file.write(piece)
 
     def take(self) -> IO[bytes]:

@@ -42,6 +42,8 @@ IDLE, HEAD, BODY, LINGER, RUNNING, SENDING, CLOSED = range(7)
 READ_BYTES = 65536
 TURN_BYTES = 1 << 20
 """What one connection may read of a body or write of a response before the others get their turn."""
+LONG_PART_BYTES = 8192
+"""A part of a head that is taken however little room there is."""
 LINGER_S = 5
 LINGER_BYTES = 1 << 20
 LOOK_S = 1
@@ -208,6 +210,9 @@ class Connection:
                 end = data.find(b"\r\n\r\n")
         if end < 0:
             engine.heads.check_part(data, self.scanned)
+            engine.memory.others += len(data) - self.scanned
+            if len(data) > LONG_PART_BYTES and not engine.memory.room_for(0):
+                raise Overloaded("no room for such a head now")
             self.scanned = len(data)
             if self.state == IDLE:
                 self.state = HEAD
@@ -377,9 +382,9 @@ class Connection:
             self.final = True
             self.state = SENDING
 
-    def wait_to_write(self, rest: Segment) -> None:
+    def wait_to_write(self, rest: memoryview) -> None:
         """Queue what the client can't take now."""
-        self.out = deque((rest,))
+        self.out = deque((self.engine.kept(rest),))
         self.backlog = len(rest)
         self.watch_reader()
         self.engine.poller.want_write(self.fd)
@@ -407,7 +412,7 @@ class Connection:
         if final:
             self.final = True
         if self.out is not None:
-            self.out.append(segment)
+            self.out.append(self.engine.kept(segment))
             self.backlog += len(segment)
         elif segment.__class__ is FileSlice:
             self.out = deque((segment,))
@@ -594,6 +599,16 @@ class Connection:
         if self.waiter is not None:
             engine.slots.release(self)  # switch
         engine.closed(self)
+
+    def held_bytes(self) -> int:
+        """What it keeps in memory beside a body."""
+        size = len(self.buffer)
+        for segment in self.out or ():
+            if segment.__class__ is memoryview:
+                size += len(segment.obj)  # type: ignore[arg-type]  # a part keeps the whole alive
+            elif segment.__class__ is bytes:
+                size += len(segment)
+        return size
 
     def drop_body(self) -> None:
         """Free a body that nobody will read."""

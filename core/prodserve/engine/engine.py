@@ -20,11 +20,13 @@ from typing import Any, Protocol
 from ..clock import http_date
 from ..h1.head import HeadReader, Limits, RequestLine
 from ..http.answer import Answer, plain_answer
+from ..http.segments import FileSlice, Segment
 from ..observe.access_log import AccessLog
 from ..observe.log import Log
 from .admission import Room, Shares
 from .body import Body
 from .connection import CLOSED, ENDINGS, IDLE, LINGER, NEVER, Connection
+from .memory import SPOOLED_FROM_BYTES, Memory, spool
 from .pace import seconds_per_byte
 from .poller import EpollPoller, WatcherPoller
 from .slots import GreenletSlots, Task, ThreadSlots
@@ -43,6 +45,8 @@ FORGET_HEAD_S = 3
 TICK_S = 1.0
 TRIM_AFTER = 500
 """Forgotten heads that are worth a look at the heap (``worker.heap``), once no more are being forgotten."""
+TRIM_AFTER_BYTES = 32 << 20
+"""And the bytes of responses that have gone from memory to temporary files."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,7 @@ class Engine:
         connection_limit: int,
         address_limit: int | None = None,
         body_memory_bytes: int,
+        client_memory_bytes: int = 128 << 20,
         temp_dir: str | None,
         log: Log,
         access: AccessLog | None,
@@ -177,6 +182,8 @@ class Engine:
         self.shares = None if address_limit is None else Shares(address_limit, log.warning)
         self.room = Room(timeouts.keep_alive, timeouts.head, log.warning)
         self.body_memory_bytes = body_memory_bytes
+        self.memory = Memory(client_memory_bytes)
+        self.spooled_bytes = 0
         self.temp_dir = temp_dir
         self.log = log
         self.access = access
@@ -237,22 +244,27 @@ class Engine:
         """Expire what is over its deadline: 40 ns for each of the others, which is less than any timer costs."""
         idle_limit_s = self.idle_limit_s
         forget = self.idle_deadline - (FORGET_HEAD_S if idle_limit_s is None else min(FORGET_HEAD_S, idle_limit_s))
-        forgotten = 0
+        forgotten = held = 0
         for target in self.poller.table[:]:
             if target is None:
                 continue
             deadline = target.deadline
             if deadline < now:
                 target.expire()
-            elif target.out is None and deadline < forget and target.__class__ is Connection and target.state == IDLE:
+            elif target.__class__ is not Connection:
+                continue
+            elif target.state != IDLE:
+                held += target.held_bytes()
+            elif deadline < forget:
                 if target.seen is not None:
                     target.seen = target.fields = target.line = None
                     forgotten += 1
                 if idle_limit_s is not None:
                     target.close()
+        self.memory.others = held
         self.forgotten += forgotten
-        if self.forgotten >= TRIM_AFTER and not forgotten:
-            self.forgotten = 0
+        if (self.forgotten >= TRIM_AFTER and not forgotten) or self.spooled_bytes >= TRIM_AFTER_BYTES:
+            self.forgotten = self.spooled_bytes = 0
             self.trim()
 
     # Connections
@@ -346,8 +358,25 @@ class Engine:
             self.heads.check_trailers,
             limit_bytes=self.limits.body_bytes,
             memory_bytes=self.body_memory_bytes,
+            memory=self.memory,
             temp_dir=self.temp_dir,
         )
+
+    def kept(self, segment: Segment) -> Segment:
+        """A part of a response that has to wait for its reader: in memory, or in a temporary file if it is long and
+        there is no room."""
+        if segment.__class__ is FileSlice:
+            return segment
+        size = len(segment)
+        if size >= SPOOLED_FROM_BYTES and not self.memory.room_for(size):
+            try:
+                piece = spool(segment, self.temp_dir)  # type: ignore[arg-type]
+                self.spooled_bytes += size
+                return piece
+            except OSError as error:  # then it stays: the app has made it, and the client may read it
+                self.log.warning(f"a response that waits for its reader could not be stored: {error}")
+        self.memory.others += size
+        return segment
 
     def note(self, connection: Connection, line: str, status: int, sent: int = 0) -> None:
         """An access log line for a request that did not get as far as ``complete``."""

@@ -170,6 +170,7 @@ class Worker:
             connection_limit=connection_limit(config.worker_connections),
             address_limit=config.limit_connections_per_address,
             body_memory_bytes=config.body_memory,
+            client_memory_bytes=config.client_memory,
             temp_dir=config.temp_dir,
             log=self.log,
             access=access,
