@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandParser
 from prodserve.adapter import StaticRoot
 from prodserve.cli import add_compress_arguments, compress_files
@@ -40,7 +41,10 @@ class Command(BaseCommand):
 
 def collected_roots() -> list[StaticRoot]:
     """STATIC_ROOT, also in debug mode: that is where the copies will be looked for in production."""
-    folder = collected_folder()
+    try:
+        folder = collected_folder()
+    except ImproperlyConfigured:  # a storage with a manifest reads it at once, and can't without STATIC_ROOT
+        folder = None
     if folder is not None:
         return [StaticRoot("/", directory=folder, immutable=hashed_names(), source="STATIC_ROOT")]
     if not settings.STATIC_ROOT:
