@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from prodserve.adapter import StaticRoot
-from prodserve.errors import ConfigError
 from prodserve.h1.head import RequestLine
 from prodserve.handlers.protected import (
     PassedOn,
     Place,
     ProtectedFiles,
     as_meant,
+    exposed,
+    internal_problems,
     internal_roots,
     kept_fields,
     place_of_uri,
@@ -381,11 +382,44 @@ def test_any_response_may_redirect_and_a_successful_one_name_a_path(
 
 def test_the_directories_are_checked_all_at_once(tmp_path: Path) -> None:
     given = [f"/a/={tmp_path}", f"/a={tmp_path}", f"/b/={tmp_path}/no", f"/c/={tmp_path}"]
-    with pytest.raises(ConfigError) as raised:
-        internal_roots(given)
-    assert [problem.where for problem in raised.value.problems] == [f"--internal {given[1]}", f"--internal {given[2]}"]
-    roots = internal_roots([f"/a={tmp_path}", f"/={tmp_path}"])
+    wrong = [problem.where for problem in internal_problems(given)]
+    assert wrong == [f"--internal {given[1]}", f"--internal {given[2]}"]
+    roots = internal_roots([f"/={tmp_path}", f"/a={tmp_path}"])
     assert [(root.url_prefix, root.directory) for root in roots] == [("/a/", str(tmp_path)), ("/", str(tmp_path))]
+
+
+def test_a_directory_that_went_away_is_one_without_files(tmp_path: Path) -> None:
+    assert View(tmp_path / "gone").get("a.txt").status == 404
+
+
+def test_links_that_lead_out_are_followed_where_that_is_asked_for(view: View) -> None:
+    roots = internal_roots([f"/internal={view.root}"])
+    view.files = ProtectedFiles(roots, view.log.append, follow_links=True)
+    assert (view.get("out.txt").body, view.get("out/secret.txt").body) == (b"secret", b"secret")
+    assert view.get("out/../secret.txt").status == 404
+
+
+EXPOSED: list[tuple[str, str, bool]] = [
+    ("media/private", "media", True),
+    ("media", "media", True),
+    ("link/private", "media", True),
+    ("media/private", "link", True),
+    ("media2", "media", False),
+    ("private", "media", False),
+    ("media", "media/public", False),
+]
+
+
+@pytest.mark.parametrize(("internal", "public", "told"), EXPOSED)
+def test_protected_files_in_a_directory_that_is_served_to_everybody_are_warned_of(
+    tmp_path: Path, internal: str, public: str, told: bool
+) -> None:
+    (tmp_path / "media" / "private").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("media")
+    roots = [StaticRoot("/static/", files={}), StaticRoot("/media/", str(tmp_path / public), source="MEDIA_ROOT")]
+    texts = list(exposed(internal_roots([f"/internal/={tmp_path / internal}"]), roots))
+    assert len(texts) == told
+    assert all("at /media/ (MEDIA_ROOT); fix: move it out of" in text for text in texts)
 
 
 HINTS: list[tuple[tuple[str, str], str]] = [

@@ -11,13 +11,12 @@ import os
 import select
 import sys
 from collections.abc import Iterator, Mapping
-from functools import partial
 
 from ..adapter import Advice
 from ..config.options import OPTION, Config
 from ..errors import ConfigError, Problem
 from ..files.roots import configured_roots
-from ..handlers.protected import internal_roots
+from ..handlers.protected import internal_problems
 from ..supervisor.privileges import ROOT, in_container, likely_user
 
 FILES = ("pid", "access_logfile", "error_logfile")
@@ -65,11 +64,11 @@ def folder_problems(config: Config) -> Iterator[Problem]:
             yield Problem(OPTION[name].flag, f"{path} is a folder", f"{OPTION[name].flag} {os.path.join(path, name)}")
     if config.temp_dir is not None and not os.path.isdir(config.temp_dir):
         yield Problem("--temp-dir", f"the folder {config.temp_dir} does not exist", f"mkdir -p {config.temp_dir}")
-    for look in (partial(configured_roots, config), partial(internal_roots, config.internal)):
-        try:
-            look()
-        except ConfigError as error:
-            yield from error.problems
+    try:
+        configured_roots(config)
+    except ConfigError as error:
+        yield from error.problems
+    yield from internal_problems(config.internal)
 
 
 def poller_problems(poller: str) -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """Protected downloads: a view decides who may have a file and names it in a header, the server sends the file.
 
 ``X-Accel-Redirect`` is a URI, as for nginx's ``internal`` locations, ``X-Sendfile`` a path, as for Apache and lighttpd.
-Either is looked for below the directories of ``--internal`` only, whatever links are there. Of the app's response the
+Either is looked for below the directories of ``--internal`` only, as static files are. Of the app's response the
 fields stay that they let stay; everything else is the file's, by the same rules as for static files. What can't be sent
 is a plain error page for the client and a line in the error log that names the header's value.
 """
@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from ..adapter import StaticRoot
-from ..errors import ConfigError, Problem
-from ..files.beneath import open_beneath
+from ..errors import Problem
 from ..files.delivery import Contents, FileChanged, represent
 from ..files.representation import Representation
 from ..files.served import ServedFile
-from ..files.trees import state_of
+from ..files.trees import DirectoryTree, state_of
 from ..http.answer import Answer, plain_answer, without_body
 from ..http.media_types import content_type
 from ..http.negotiation import IDENTITY
@@ -84,22 +83,39 @@ class Place(NamedTuple):
 
 
 def internal_roots(internal: Sequence[str]) -> list[StaticRoot]:
-    """The directories that ``--internal`` names. Raises ``ConfigError`` with everything that is wrong."""
-    roots: dict[str, StaticRoot] = {}
-    problems: list[Problem] = []
+    """The directories that ``--internal`` names, longest prefix first; what is not on the disk holds no file."""
+    split = [given.partition("=") for given in internal]
+    roots = [
+        StaticRoot(url.rstrip("/") + "/", os.path.abspath(directory), source="--internal")
+        for url, _, directory in split
+    ]
+    return sorted(roots, key=lambda root: -len(root.url_prefix))
+
+
+def internal_problems(internal: Sequence[str]) -> Iterator[Problem]:
+    """Everything that is wrong with ``--internal``."""
+    seen = set()
     for given in internal:
         url, _, directory = given.partition("=")
         prefix = url.rstrip("/") + "/"
-        where = f"--internal {given}"
         if not os.path.isdir(directory):
-            problems.append(Problem(where, f"{directory} is not a directory", "create it, or correct the path"))
-        elif prefix in roots:
-            problems.append(Problem(where, f"{prefix} is given twice", "leave one of them out"))
-        else:
-            roots[prefix] = StaticRoot(prefix, os.path.abspath(directory), source="--internal")
-    if problems:
-        raise ConfigError(problems)
-    return list(roots.values())
+            yield Problem(f"--internal {given}", f"{directory} is not a directory", "create it, or correct the path")
+        elif prefix in seen:
+            yield Problem(f"--internal {given}", f"{prefix} is given twice", "leave one of them out")
+        seen.add(prefix)
+
+
+def exposed(internal: Sequence[StaticRoot], public: Sequence[StaticRoot]) -> Iterator[str]:
+    """Warnings about protected files that everybody can ask for, since their directory is in one that is served."""
+    for root in internal:
+        directory = os.path.realpath(root.directory or "")
+        for other in public:
+            around = os.path.realpath(other.directory) if other.directory else None
+            if around is not None and f"{directory}/".startswith(around.rstrip("/") + "/"):
+                yield (
+                    f"--internal {root.url_prefix}={root.directory} protects nothing: everybody gets its files at "
+                    f"{other.url_prefix} ({other.source or around}); fix: move it out of {around}"
+                )
 
 
 def as_meant(value: str) -> bytes:
@@ -207,15 +223,20 @@ def with_fields(answer: Answer, kept: Headers, ranges: bool = True) -> Answer:
 
 
 class ProtectedFiles:
-    """Answers in the place of responses that name a file below one of ``roots``.
+    """Answers in the place of responses that name a file below one of ``roots``, which have the longest prefix first.
 
-    ``log_error`` gets one text for each that can't be sent."""
+    ``log_error`` gets one text for each that can't be sent. ``follow_links``: also where they lead out."""
 
     def __init__(
-        self, roots: Sequence[StaticRoot], log_error: Callable[[str], None], clock: Callable[[], float] = time
+        self,
+        roots: Sequence[StaticRoot],
+        log_error: Callable[[str], None],
+        follow_links: bool = False,
+        clock: Callable[[], float] = time,
     ) -> None:
-        self._roots = sorted(roots, key=lambda root: -len(root.url_prefix))
+        self._roots = roots
         self._log_error = log_error
+        self._follow_links = follow_links
         self._clock = clock
         self._contents = Contents()
 
@@ -255,7 +276,8 @@ class ProtectedFiles:
 
     def _look_up(self, place: Place, media_type: str, now_s: int) -> ServedFile:
         """The file at a place, without encoded copies; of the type that the app declared, or else its name does."""
-        fd = open_beneath(place.directory, place.name)
+        tree = DirectoryTree(place.directory, self._follow_links)
+        fd = tree.open(place.name)
         try:
             state = state_of(os.fstat(fd))
         finally:

@@ -30,7 +30,7 @@ from ..engine.engine import Engine, Timeouts
 from ..engine.poller import make_poller
 from ..engine.slots import GreenletSlots, ThreadSlots
 from ..h1.head import Limits
-from ..handlers.protected import PassedOn, ProtectedFiles, internal_roots
+from ..handlers.protected import PassedOn, ProtectedFiles, exposed, internal_roots
 from ..handlers.static import StaticFiles
 from ..handlers.wsgi import Replace, WSGIHandler, base_environ
 from ..observe.access_log import AccessLog
@@ -150,7 +150,7 @@ class Worker:
             loop=loop,
             poller=make_poller(config.poller, loop),
             slots=self.slots,
-            task=WSGIHandler(app, self.slots, self.log_app_error, self.replacement(), bool(config.internal)).task,
+            task=WSGIHandler(app, self.slots, self.log_app_error, self.replacement(roots), bool(config.internal)).task,
             files=self.find_files(roots),
             limits=Limits(
                 line_bytes=config.limit_request_line,
@@ -203,10 +203,14 @@ class Worker:
         follow = self.config.follow_symlinks
         return StaticFiles(roots, copies=encoded_copies(self.config), follow_links=follow) if roots else None
 
-    def replacement(self) -> Replace:
+    def replacement(self, public: Sequence[StaticRoot]) -> Replace:
         """What is sent in place of responses that name a file."""
         roots = internal_roots(self.config.internal)
-        return ProtectedFiles(roots, self.log.error) if roots else PassedOn(self.log.warning)
+        if not roots:
+            return PassedOn(self.log.warning)
+        for text in exposed(roots, public):
+            self.log.warning(text)
+        return ProtectedFiles(roots, self.log.error, self.config.follow_symlinks)
 
     def hook(self, call: Callable[[], None]) -> Callable[[], None]:
         """``call``, at the rim of a slot: what it raises is logged, the slot goes on."""
