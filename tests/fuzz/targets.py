@@ -81,7 +81,7 @@ def shown(meaning: Meaning | int | None) -> Any:
     if not isinstance(meaning, tuple):
         return meaning
     line, fields = meaning
-    environ = {**fields.environ, **line.environ}
+    environ = {**fields.environ, **line.for_app()}
     return environ, fields.length, fields.chunked, fields.keep_alive, fields.expect_continue, line.minor, line.log
 
 

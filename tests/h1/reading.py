@@ -42,7 +42,7 @@ def read_request(arrive: Arrival, raw: bytes, reader: HeadReader | None = None) 
                 scanned = len(data)
                 continue
             line, fields = reader.read(data, end, BASE)
-            environ = {**fields.environ, **line.environ}
+            environ = {**fields.environ, **line.for_app()}
             request = Request(line, fields, {name: environ[name] for name in environ if name not in BASE})
             chunked = ChunkedReader(reader.check_trailers) if fields.chunked else None
             buffer = data[end + 4 :]

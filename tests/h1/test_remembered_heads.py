@@ -31,7 +31,7 @@ def read(reader: HeadReader, data: bytes) -> tuple[RequestLine, Fields]:
 
 
 def environ_of(line: RequestLine, fields: Fields) -> dict[str, Any]:
-    return {**fields.environ, **line.environ}
+    return {**fields.environ, **line.for_app()}
 
 
 def meaning(line: RequestLine, fields: Fields) -> tuple[Any, ...]:
@@ -79,17 +79,44 @@ def test_another_known_request_line_goes_with_the_same_fields() -> None:
     assert meaning(line, fields) == fresh(build(b"HEAD /other?q HTTP/1.1", USUAL))
 
 
-MEANT_FOR_US = [
-    (b"Host: x", b"Host: y"),
-    (b"Connection: keep-alive", b"Connection: close"),
-    (b"Content-Length: 0", b"Content-Length: 5"),
-    (b"Content-Type: a/b", b"Content-Type: c/d"),
+FOR_THE_ANSWER = [
     (b'If-None-Match: "1"', b'If-None-Match: "2"'),
     (b'If-Match: "1"', b'If-Match: "2"'),
     (b"If-Modified-Since: x", b"If-Modified-Since: y"),
     (b"If-Unmodified-Since: x", b"If-Unmodified-Since: y"),
     (b'If-Range: "1"', b'If-Range: "2"'),
     (b"Range: bytes=0-1", b"Range: bytes=0-2"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), FOR_THE_ANSWER)
+def test_changed_values_of_conditions_and_ranges_are_read_again(before: bytes, after: bytes) -> None:
+    reader = HeadReader(Limits())
+    for known in (after, before):
+        _, fields = read(reader, build(LINE, [b"Host: x", known]))
+    line = reader.again(build(LINE, [b"Host: x", after]), fields)
+    assert line is not None
+    assert fields.conditional is not before.startswith(b"If-Range")
+    assert meaning(line, fields) == fresh(build(LINE, [b"Host: x", after]))
+
+
+SIMPLE_LINES = [b"GET /never-seen HTTP/1.1", b"HEAD /a%20b/c;d=1?e=f&g=(h)*i@j:k~ HTTP/1.1", b"GET / HTTP/1.1"]
+
+
+@pytest.mark.parametrize("simple", SIMPLE_LINES)
+def test_a_simple_request_line_that_was_never_seen_goes_with_the_same_fields(simple: bytes) -> None:
+    reader = HeadReader(Limits())
+    _, fields = read(reader, build(LINE, USUAL))
+    line = reader.again(build(simple, USUAL), fields)
+    assert line is not None
+    assert meaning(line, fields) == fresh(build(simple, USUAL))
+
+
+MEANT_FOR_US = [
+    (b"Host: x", b"Host: y"),
+    (b"Connection: keep-alive", b"Connection: close"),
+    (b"Content-Length: 0", b"Content-Length: 5"),
+    (b"Content-Type: a/b", b"Content-Type: c/d"),
     (b"Upgrade: a", b"Upgrade: b"),
 ]
 FOR_THE_READER = [
@@ -132,7 +159,8 @@ def test_a_change_that_means_something_to_the_server_is_read_as_a_new_head(befor
 OTHER_LINES = [
     b"POST / HTTP/1.1",
     b"GET / HTTP/1.0",
-    b"GET /never-seen HTTP/1.1",
+    b"GET /never-seen|{} HTTP/1.1",
+    b"GET /%s HTTP/1.1" % (b"x" * 9000),
     b"GET / HTTP/1.1 ",
     b"",
     b"\r\nGET / HTTP/1.1",
@@ -140,7 +168,7 @@ OTHER_LINES = [
 
 
 @pytest.mark.parametrize("other", OTHER_LINES)
-def test_only_a_known_and_plain_request_line_is_taken_again(other: bytes) -> None:
+def test_only_a_known_or_simple_and_plain_request_line_is_taken_again(other: bytes) -> None:
     reader = HeadReader(Limits())
     for line in (b"POST / HTTP/1.1", b"GET / HTTP/1.0"):
         read(reader, build(line, USUAL))

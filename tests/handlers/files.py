@@ -86,7 +86,7 @@ class Site:
 
 def read(answer: Answer) -> Reply:
     """What arrives at the client, and the files are closed."""
-    body = b""
+    body = b"" if answer.file is None else os.pread(answer.file.fd, answer.length, 0)
     for segment in answer.body:
         if isinstance(segment, FileSlice):
             body += os.pread(segment.fd, segment.count, segment.offset)

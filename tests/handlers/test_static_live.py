@@ -94,7 +94,7 @@ def test_a_large_file_arrives_whole_and_in_parts(site: tuple[Server, Path]) -> N
     parts = [part.partition(b"\r\n\r\n")[2] for part in body.split(b"\r\n--" + boundary)[1:-1]]
     assert parts == [BIG[5:10], BIG[1_000_000:2_000_001], BIG[-3:]]
     client.close()
-    wait_until(lambda: holders(server, root / "big.bin") == 0)
+    wait_until(lambda: holders(server, root / "big.bin") == 0, timeout_s=20)
 
 
 def test_answers_to_pipelined_requests_come_in_order(site: tuple[Server, Path]) -> None:
@@ -145,7 +145,7 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing_open(site: tuple[Serv
             conn.sendall(request("/s/big.bin", **wanted))
             conn.recv(1000)
             wait_until(lambda: holders(server, root / "big.bin") > 0)
-        wait_until(lambda: holders(server, root / "big.bin") == 0)
+        wait_until(lambda: holders(server, root / "big.bin") == 0, timeout_s=20)
 
 
 def test_a_file_that_shrinks_while_it_is_sent_ends_the_connection(site: tuple[Server, Path]) -> None:

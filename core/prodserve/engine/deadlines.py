@@ -223,7 +223,7 @@ class Deadlines:
         own = self._own.get(slot)
         if own is not None and own.begun == slot.begun:
             return own.at_s
-        return slot.begun + self.limits.of(task.line.environ.get("PATH_INFO", ""))
+        return slot.begun + self.limits.of(task.line.for_app().get("PATH_INFO", ""))
 
     def _end(self, slot: Slot, task: Task, now: float) -> None:
         """The request is over its deadline."""

@@ -22,7 +22,7 @@ from .trees import is_at
 FILES_MAX = 16384
 CONTENTS_LIMIT_BYTES = 16 * 1024 * 1024
 DESCRIPTORS_MAX = 16384
-DESCRIPTOR_IDLE_S = 10
+DESCRIPTOR_IDLE_S = 5
 """An open file keeps its room on the disk, also when it was deleted."""
 
 
@@ -109,32 +109,18 @@ class FileIndex(Contents):
             if chosen.size > CONTENT_LIMIT_BYTES:
                 return super().whole(file, chosen, accept_encoding)
             if not self._room_for(chosen.size) or self.files.get(file.key) is not file:
-                content = read_all(file, chosen, self.open(file, chosen))
-                if chosen.held is not None:
-                    file.remember(accept_encoding, chosen)
-                return Answer(200, chosen.head, (content,), chosen.size)
-            content = read_all(file, chosen, super().open(file, chosen))
-            self._contents_bytes += chosen.size
-            self._contents[chosen] = file
-            answer = chosen.keep(content)
-            self._let_go(chosen)
+                answer = Answer(200, chosen.head, (), chosen.size)
+                answer.file = self.open(file, chosen)
+                if chosen.held is None:
+                    return answer
+            else:
+                content = read_all(file, chosen, super().open(file, chosen))
+                self._contents_bytes += chosen.size
+                self._contents[chosen] = file
+                answer = chosen.keep(content)
+                self._let_go(chosen)
         file.remember(accept_encoding, answer)
         return answer
-
-    def again(self, file: ServedFile, chosen: Representation) -> Answer | None:
-        """The answer with all of a small file whose descriptor is held; ``None``: it is another file now.
-
-        HOT: benchmarks static-10k: more files in use than fit into memory."""
-        held = chosen.held
-        if held is None:
-            return None
-        if is_at(held.fd, chosen.state):
-            try:
-                return Answer(200, chosen.head, (read_all(file, chosen, held),), chosen.size)
-            except (FileChanged, OSError):
-                pass  # it changes right now
-        self.forget(file)
-        return None
 
     def release_idle(self, tick_s: int) -> None:
         """Close the descriptors of files that nobody has asked for within the last seconds."""

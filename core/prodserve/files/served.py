@@ -37,10 +37,9 @@ class ServedFile:
         self._folders: tuple[tuple[str, object], ...] | None = None
         """The folders of the absent paths, as they were when those were last looked for."""
         self.checked_s = tick_s
-        self.plain: Answer | Representation | None = None
-        """The answer to a plain GET, where it is at hand and the file has one coding only; the representation, where it
-        is small and its descriptor is held, but there is no room for it in memory."""
-        self.by_accept: dict[str, Answer | Representation] | None = None
+        self.plain: Answer | None = None
+        """The answer to a plain GET, where it is at hand and the file has one coding only."""
+        self.by_accept: dict[str, Answer] | None = None
         """The same by Accept-Encoding, where it has several."""
         self.unchanged: dict[tuple[str | None, str | None, str | None], Answer] | None = None
         """The 304 by Accept-Encoding, If-None-Match and If-Modified-Since."""
@@ -77,7 +76,7 @@ class ServedFile:
         )  # before the paths: see Folders
         return not any(os.access(path, os.F_OK, follow_symlinks=False) for path in self.absent)
 
-    def remember(self, accept_encoding: str | None, answer: Answer | Representation) -> None:
+    def remember(self, accept_encoding: str | None, answer: Answer) -> None:
         """Keep what answers a plain GET for the next one."""
         if not self.codings:
             self.plain = answer

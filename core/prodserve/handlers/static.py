@@ -18,7 +18,6 @@ from ..files.encoded import EncodedCopies
 from ..files.index import FileIndex
 from ..files.mount import Mount
 from ..files.names import file_name
-from ..files.representation import Representation
 from ..files.served import REMEMBERED_CHARACTERS, ServedFile
 from ..http.answer import Answer, head_block, plain_answer, without_body
 
@@ -78,19 +77,14 @@ class StaticFiles:
     def hot(self, target: bytes, now_s: int, accept_encoding: str | None = None) -> Answer | None:
         """The answer to a GET without conditions and ranges, if it is at hand; else ask ``answer``.
 
-        Without ``accept_encoding`` only for files that exist in one coding. The same object each time, where the
-        content is in memory.
+        Without ``accept_encoding`` only for files that exist in one coding. The same object each time.
         """
         file = self._files.get(target)
         if file is None or file.checked_s != now_s:
             return None
         if file.by_accept is None or accept_encoding is None:
-            answer = file.plain
-        else:
-            answer = file.by_accept.get(accept_encoding)
-        if answer.__class__ is Representation:
-            return self._index.again(file, answer)
-        return answer  # type: ignore[return-value]
+            return file.plain
+        return file.by_accept.get(accept_encoding)
 
     def hot_unchanged(self, target: bytes, now_s: int, fields: Mapping[str, str]) -> Answer | None:
         """The 304 to a GET or HEAD that was answered so before; else ask ``answer``."""

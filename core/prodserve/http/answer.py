@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from .segments import FileSlice, Segment
+from .segments import FileSlice, HeldFile, Segment
 
 REMEMBERED_BYTES = 16384
 
@@ -17,7 +17,7 @@ REMEMBERED_BYTES = 16384
 class Answer:
     """A finished response. Answers are shared and not changed, save that a ``FileSlice`` is used up by its sender."""
 
-    __slots__ = ("_ending", "_wire", "body", "head", "length", "status")
+    __slots__ = ("_ending", "_wire", "body", "file", "head", "length", "status")
 
     def __init__(self, status: int, head: bytes, body: tuple[Segment, ...] = (), length: int = 0) -> None:
         self.status = status
@@ -26,6 +26,8 @@ class Answer:
         self.body = body
         self.length = length
         """The bytes that follow the head: the sum over ``body``, 0 for the answer to a HEAD."""
+        self.file: HeldFile | None = None
+        """In place of ``body``: the first ``length`` bytes of this file, for any number of requests."""
         self._ending = b""
         self._wire = b""
 

@@ -29,6 +29,7 @@ from ..engine.deadlines import Deadlines
 from ..engine.engine import Engine, Timeouts
 from ..engine.poller import make_poller
 from ..engine.slots import GreenletSlots, ThreadSlots
+from ..files.index import DESCRIPTORS_MAX, FileIndex
 from ..h1.head import Limits
 from ..handlers.protected import PassedOn, ProtectedFiles, exposed, internal_roots
 from ..handlers.static import StaticFiles
@@ -83,8 +84,8 @@ def server_address(fd: int) -> tuple[str, str]:
         sock.detach()
 
 
-def connection_limit(configured: int | None) -> int:
-    """How many connections this process may hold; raises its soft limit of descriptors to the hard one."""
+def descriptor_limit() -> int:
+    """How many descriptors this process may have; raises its soft limit to the hard one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         try:
@@ -92,9 +93,18 @@ def connection_limit(configured: int | None) -> int:
             soft = hard
         except (OSError, ValueError):
             pass  # the soft limit it is
-    room = (1 << 20 if soft == resource.RLIM_INFINITY else soft) - RESERVED_DESCRIPTORS
-    room = max(room, soft // 2 if soft > 0 else room)
+    return 1 << 20 if soft == resource.RLIM_INFINITY else soft
+
+
+def connection_limit(configured: int | None, descriptors: int) -> int:
+    """How many connections a process with so many descriptors may hold."""
+    room = max(descriptors - RESERVED_DESCRIPTORS - held_files(descriptors), descriptors // 2)
     return room if configured is None else min(configured, room)
+
+
+def held_files(descriptors: int) -> int:
+    """How many of the descriptors may be static files that are kept open between two requests."""
+    return min(DESCRIPTORS_MAX, descriptors // 8)
 
 
 class Worker:
@@ -119,6 +129,7 @@ class Worker:
         access_fd = open_log(config.access_logfile, 1)
         access = None if access_fd is None else AccessLog(access_fd, time.time(), self.log.warning)
         heap.limit_arenas()
+        self.descriptors = descriptor_limit()
         self.hub = gevent.get_hub()
         loop = self.hub.loop
         slots_class = GreenletSlots if model == "greenlets" else ThreadSlots
@@ -167,7 +178,7 @@ class Worker:
                 write=config.write_timeout,
                 write_rate=config.min_write_rate,
             ),
-            connection_limit=connection_limit(config.worker_connections),
+            connection_limit=connection_limit(config.worker_connections, self.descriptors),
             address_limit=config.limit_connections_per_address,
             body_memory_bytes=config.body_memory,
             client_memory_bytes=config.client_memory,
@@ -200,8 +211,10 @@ class Worker:
 
     def find_files(self, roots: Sequence[StaticRoot]) -> StaticFiles | None:
         """The files that are answered inside the loop."""
-        follow = self.config.follow_symlinks
-        return StaticFiles(roots, copies=encoded_copies(self.config), follow_links=follow) if roots else None
+        if not roots:
+            return None
+        index = FileIndex(descriptors_max=held_files(self.descriptors))
+        return StaticFiles(roots, index, copies=encoded_copies(self.config), follow_links=self.config.follow_symlinks)
 
     def replacement(self, public: Sequence[StaticRoot]) -> Replace:
         """What is sent in place of responses that name a file."""
