@@ -239,7 +239,7 @@ class WSGIRequest:
         connection, line = self.connection, self.line
         head = self.handler.writer.read(self.status, self.headers)
         if head.handed:
-            answer = self.handler.replace(line, self.environ, self.headers, head)  # switch
+            answer = self.handler.replace(line, self.environ, self.headers, head)
             if answer is not None:
                 self.deliver(head, answer)  # switch
                 return None
