@@ -130,6 +130,7 @@ def running(
     env: Mapping[str, str] | None = None,
     timeout_s: float = 30.0,
     leftovers_s: float = 10.0,
+    pass_fds: Sequence[int] = (),
 ) -> Iterator[Server]:
     """Start ``command`` and hand it over when ``path`` answers on ``host:port``; stop it at the end.
 
@@ -149,6 +150,7 @@ def running(
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
         server = Server(process, port, host, log_path, mark)
         try:
