@@ -30,7 +30,7 @@ def file(name: str = "a.css", beside: Mapping[str, int] | None = None, **more: o
         ("a.svg", 1000, True),
         ("unknown.xyz", 1000, True),
         ("a.css", 199, False),
-        ("a.css", 32 * 1024 * 1024 + 1, False),
+        ("a.css", 16 * 1024 * 1024 + 1, False),
         ("a.png", 1000, False),
         ("a.woff2", 1000, False),
         ("a.css.br", 1000, False),

@@ -16,7 +16,7 @@ from ..http.media_types import compressible
 
 LEAST_BYTES = 200
 """A response in fewer bytes is not faster: its head takes as many."""
-MOST_BYTES = 32 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024
 """Larger files are sent as they are: encoding one needs several times its size in memory."""
 
 

@@ -79,6 +79,8 @@ def main(parent: int, package_root: str) -> NoReturn:
         log.warning(f"encoded copies can't be written to {plain['folder']}: {error.strerror}")
     if text := filling.outcome.text(time.monotonic() - began_s):
         log.info(text)
+    else:
+        log.debug("no static file had to be compressed")
     if filling.outcome.full:
         log.warning(
             f"the encoded copies of the static files do not all fit into {plain['limit_bytes'] >> 20} MB "
@@ -97,6 +99,8 @@ def step_back(parent: int) -> None:
     if hasattr(os, "SCHED_IDLE"):
         with suppress(OSError):  # forbidden in some containers; being nice is enough
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # it is served last by the disk as well then
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")  # where memory runs out, a worker must not be the one that is killed
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
