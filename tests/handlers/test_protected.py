@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -356,6 +357,17 @@ def test_a_file_that_may_not_be_read_is_forbidden(view: View) -> None:
         pytest.skip("root may read everything")
     (view.root / "a.txt").chmod(0)
     assert view.get("a.txt").status == 403
+
+
+def test_without_a_free_descriptor_the_client_is_told_to_come_back(view: View) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        reply = view.get("a.txt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (reply.status, reply.fields["Retry-After"]) == (503, "1")
+    assert "Too many open files" in view.log[0]
 
 
 WISHES: list[tuple[str, list[tuple[str, str]], int | None]] = [

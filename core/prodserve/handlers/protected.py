@@ -8,7 +8,6 @@ is a plain error page for the client and a line in the error log that names the 
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,10 +24,11 @@ from ..files.delivery import Contents, FileChanged, represent
 from ..files.representation import Representation
 from ..files.served import ServedFile
 from ..files.trees import DirectoryTree, state_of
-from ..http.answer import Answer, plain_answer, without_body
+from ..http.answer import Answer
 from ..http.media_types import content_type
 from ..http.negotiation import IDENTITY
 from ..http.response_head import KINDS, AppHead
+from .static import REFUSALS, REFUSALS_TO_HEAD, STATUS_OF_ERROR
 
 if TYPE_CHECKING:
     from ..h1.head import RequestLine
@@ -57,17 +57,6 @@ DESCRIBES_THE_BODY = frozenset(
 DEFAULT_CACHING = "private, no-cache"
 """Where the view says nothing of caches: none but the client's own, and the view is asked each time."""
 CHANGES_MAX = 3
-REFUSED = {403: plain_answer(403), 404: plain_answer(404), 500: plain_answer(500), 503: plain_answer(503)}
-STATUS_OF_ERROR = {
-    errno.EACCES: 403,
-    errno.EPERM: 403,
-    errno.EMFILE: 503,
-    errno.ENFILE: 503,
-    errno.ENOMEM: 503,
-    errno.EIO: 500,
-}
-"""What is not there is a 404; so is what leads out."""
-
 _ENCODED_WORD = re.compile(r"=\?utf-8\?[bq]\?[!-~]*\?=", re.IGNORECASE).fullmatch
 
 
@@ -252,10 +241,10 @@ class ProtectedFiles:
         try:
             answer = self._answer(header, value, method, fields, last_value(headers, "content-type"))
         except (Nowhere, OSError) as error:
-            status = STATUS_OF_ERROR.get(error.errno or 0, 404) if isinstance(error, OSError) else 404
+            status = STATUS_OF_ERROR.get(error.errno or 0, 500) if isinstance(error, OSError) else 404
             why = (error.strerror if isinstance(error, OSError) else None) or str(error)
             self._log_error(f"{line.log}: {header.title()}: {value!r:.1000} can't be sent ({status}): {why}")
-            answer = without_body(REFUSED[status]) if method == "HEAD" else REFUSED[status]
+            answer = (REFUSALS_TO_HEAD if method == "HEAD" else REFUSALS)[status]
         return with_fields(answer, kept_fields(header, headers, answer.status), ranges)
 
     def _answer(self, header: str, value: str, method: str, fields: Mapping[str, Any], media_type: str) -> Answer:
