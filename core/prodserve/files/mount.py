@@ -14,7 +14,7 @@ from .names import canonical_path
 from .representation import Representation, cache_control
 from .served import ServedFile
 from .trees import DirectoryTree, FileState, FileTree, ListedTree, state_at, state_of
-from .uploads import upload_fields
+from .uploads import upload_fields, upload_type
 
 EXACT_MAX = 8
 """A list of so few files at ``/`` is asked for by the whole target, so that no other request is looked at."""
@@ -61,7 +61,7 @@ class Mount:
     def look_up(self, name: str, tick_s: int, now_s: int) -> ServedFile:
         """All that can be served for ``name`` at the moment ``now_s``; ``OSError`` where that is nothing."""
         own = self._state(name)
-        kind = content_type(name)
+        kind = upload_type(content_type(name)) if self.uploads else content_type(name)
         represent = partial(
             Representation,
             content_type=kind,
