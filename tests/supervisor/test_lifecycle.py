@@ -108,6 +108,24 @@ WORKER_PATHS = [
         Worker.GONE,
         ["FORK", "TERM", "ARM_DRAIN", "DISARM"],
     ),
+    (
+        "that is worn serves until its successor does",
+        [E.START, E.FORKED, E.READY, E.WORE_OUT, E.WORE_OUT, E.RELIEVED, E.DIED],
+        Worker.GONE,
+        ["FORK", "SUCCEED", "TERM", "ARM_DRAIN", "DISARM"],
+    ),
+    (
+        "that dies worn is not replaced twice",
+        [E.START, E.FORKED, E.READY, E.WORE_OUT, E.DIED, E.RELIEVED],
+        Worker.GONE,
+        ["FORK", "SUCCEED"],
+    ),
+    (
+        "that hangs worn is killed",
+        [E.START, E.FORKED, E.READY, E.WORE_OUT, E.STALE, E.RELIEVED, E.DUE, E.DIED],
+        Worker.GONE,
+        ["FORK", "SUCCEED", "DUMP", "ARM_DUMP", "KILL", "ARM_KILL", "DISARM"],
+    ),
     ("is not waited for when nobody can start it", [E.START, E.CUT], Worker.GONE, ["FORK"]),
     ("goes on when its fork server dies", [E.START, E.FORKED, E.READY, E.CUT], Worker.READY, ["FORK"]),
 ]

@@ -103,6 +103,32 @@ class Config:
             reload=True,
         ),
     )
+    max_requests: int = field(
+        default=0,
+        metadata=about(
+            PROCESSES,
+            whole(0, 1_000_000_000_000),
+            "Replace a worker that has answered so many requests, for applications that leak. Its successor serves "
+            "before it ends. 0: never.",
+        ),
+    )
+    max_requests_jitter: int = field(
+        default=0,
+        metadata=about(
+            PROCESSES,
+            whole(0, 1_000_000_000),
+            "Up to so many requests more, by chance, so that not all workers are replaced at the same time.",
+        ),
+    )
+    max_memory: int = field(
+        default=0,
+        metadata=about(
+            PROCESSES,
+            size(0),
+            "Replace a worker whose resident memory (RSS, as ps shows it) exceeds this, such as 500M. Its successor "
+            "serves before it ends. 0: never.",
+        ),
+    )
     worker_connections: int | None = field(
         default=None,
         metadata=about(
@@ -232,6 +258,15 @@ class Config:
     graceful_timeout: float = field(
         default=30.0,
         metadata=about(TIMES, seconds(), "After a stop or reload, running requests get so long to finish."),
+    )
+    shutdown_delay: float = field(
+        default=0.0,
+        metadata=about(
+            TIMES,
+            seconds(),
+            "After a stop, connections are still accepted for so long, each answer with Connection: close: for load "
+            "balancers that learn of the end later than this server.",
+        ),
     )
     start_timeout: float = field(
         default=120.0,

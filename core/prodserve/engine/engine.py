@@ -198,6 +198,8 @@ class Engine:
         self.connections = 0
         self.requests = 0
         self.draining = False
+        """Every answer is the last one of its connection."""
+        self.closed_to_new = False
         self.accepting = False
         self.paused = False
         """Accepting has stopped for want of room, and goes on when there is some."""
@@ -234,7 +236,7 @@ class Engine:
         self.room.report(now)
         if self.shares is not None:
             self.shares.report(now)
-        if self.paused and not self.draining:
+        if self.paused and not self.closed_to_new:
             self.start_accepting()
         if self.access is not None:
             self.access.flush(time.time())
@@ -301,7 +303,7 @@ class Engine:
         self._yielding.start(self._accept_again)
 
     def _accept_again(self) -> None:
-        if not self.draining and not self.paused:
+        if not self.closed_to_new and not self.paused:
             self.start_accepting()
 
     def pause_accepting(self) -> None:
@@ -436,6 +438,10 @@ class Engine:
 
     # Ending
 
+    def announce_end(self) -> None:
+        """Answer with ``Connection: close`` from now on, while connections are still taken."""
+        self.draining = True
+
     def drain(self, idle_s: float) -> None:
         """Take no more connections, answer what comes on the old ones with ``Connection: close``, and close those
         that have been idle for ``idle_s`` seconds. ``on_empty`` is called when none is left."""
@@ -443,7 +449,7 @@ class Engine:
             for listener in self._listeners:
                 listener.accept(LAST_ACCEPTS)  # what is in the backlog was promised an answer
         self.stop_accepting()
-        self.draining = True
+        self.draining = self.closed_to_new = True
         self.idle_limit_s = idle_s
         for target in self.poller.table[:]:
             if target.__class__ is Connection and target.state in (IDLE, LINGER):

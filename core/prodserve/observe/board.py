@@ -6,7 +6,8 @@ sees that it doesn't fit, and returns what it saw last.
 
 Beside the records every worker has a cell in which it shows at once how many connections it holds, so that its
 siblings see who has the fewest (``Place.fewest``) and leave the next connection to it. Behind them stand the requests
-that each worker is running (``flights``).
+that each worker is running (``flights``), and before them a word of each that asks for a successor, and one of the
+supervisor: whether the server ends.
 """
 
 from __future__ import annotations
@@ -65,6 +66,20 @@ class Beat(Protocol):
     def fewest(self) -> int:
         """The smallest number of connections that a worker of the same generation holds, this one among them."""
 
+    def ask_for_successor(self) -> None:
+        """Have another worker started in the place of this one, which then drains."""
+
+    def server_ends(self) -> bool:
+        """Whether the whole server is ending, not this worker alone."""
+
+
+def _offsets(slots: int) -> tuple[int, int, int, int]:
+    """Where the cells begin, the wishes, the state of the server, and the flights; the records stand before them."""
+    cells = slots * _STRIDE
+    wishes = cells + slots * _CELL
+    state = wishes + slots * _CELL
+    return cells, wishes, state, state + _CELL
+
 
 class Board:
     """Records of ``slots`` workers behind the descriptor ``fd``."""
@@ -73,16 +88,21 @@ class Board:
         self.fd = fd
         self.slots = slots
         self._now = now
-        self._memory = mmap.mmap(fd, slots * (_STRIDE + _CELL + ROW_BYTES))
-        self.cells = memoryview(self._memory)[slots * _STRIDE : slots * (_STRIDE + _CELL)].cast("q")
-        self.flights = Flights(self._memory, slots * (_STRIDE + _CELL), now)
+        cells, wishes, state, flights = _offsets(slots)
+        self._memory = mmap.mmap(fd, flights + slots * ROW_BYTES)
+        self.cells = memoryview(self._memory)[cells:wishes].cast("q")
+        self.wishes = memoryview(self._memory)[wishes:state].cast("q")
+        """Not zero: the worker of the slot asks for a successor."""
+        self.state = memoryview(self._memory)[state:flights].cast("q")
+        """Not zero: the server ends."""
+        self.flights = Flights(self._memory, flights, now)
         self._seen = [_NOTHING] * slots
 
     @classmethod
     def create(cls, slots: int) -> Board:
         """A new board; its descriptor closes on exec until its owner says otherwise."""
         fd = create("prodserve-board")
-        os.ftruncate(fd, slots * (_STRIDE + _CELL + ROW_BYTES))
+        os.ftruncate(fd, _offsets(slots)[-1] + slots * ROW_BYTES)
         return cls(fd, slots)
 
     @classmethod
@@ -100,8 +120,10 @@ class Board:
         self._memory[slot * _STRIDE : (slot + 1) * _STRIDE] = fields + _SUM.pack(crc32(fields))
 
     def vacate(self, slot: int) -> None:
-        """The worker of ``slot`` has ended: it holds no connections that others could wait for it to catch up with."""
-        self.cells[slot] = _NOBODY
+        """The worker of ``slot`` has ended: it holds no connections that others could wait for it to catch up with, it
+        runs nothing and asks for nothing."""
+        self.cells[slot] = self.wishes[slot] = _NOBODY
+        self.flights.clear(slot)
 
     def read(self, slot: int) -> Row:
         """The record of ``slot``, always one that was written as a whole."""
@@ -116,6 +138,8 @@ class Board:
     def close(self) -> None:
         """Unmap the memory and close the descriptor."""
         self.cells.release()
+        self.wishes.release()
+        self.state.release()
         self.flights.close()
         self._memory.close()
         os.close(self.fd)
@@ -146,3 +170,11 @@ class Place:
             min([cell for cell in self._board.cells.tolist() if base <= cell < base + _COUNTED - 1], default=base)
             - base
         )
+
+    def ask_for_successor(self) -> None:
+        """Have another worker started in the place of this one, which then drains."""
+        self._board.wishes[self._slot] = 1
+
+    def server_ends(self) -> bool:
+        """Whether the whole server is ending, not this worker alone."""
+        return bool(self._board.state[0])

@@ -91,6 +91,10 @@ class Flights:
         self._claimed.append(cells)
         return cells
 
+    def clear(self, row: int) -> None:
+        """The worker of ``row`` is gone, and what it was running has been told."""
+        _STARTS.pack_into(self._memory, self._offset + row * ROW_BYTES, *[0.0] * CELLS)
+
     def close(self) -> None:
         """Let go of the memory."""
         for cells in self._claimed:

@@ -26,6 +26,10 @@ class Worker:
     """When ``DUE`` happens."""
     failures: int = 0
     """Short lives in a row."""
+    requests: int = 0
+    """It is worn when it has answered so many; 0: never."""
+    relieves: Worker | None = None
+    """The one that ends when this one accepts."""
 
 
 @dataclass(eq=False)

@@ -50,6 +50,8 @@ class Worker(Enum):
     STARTING = auto()
     READY = auto()
     """It accepts connections."""
+    WORN = auto()
+    """It serves on until its successor does."""
     HUNG = auto()
     """It stopped beating, or never began; asked to write where it is, then killed."""
     BACKOFF = auto()
@@ -71,6 +73,10 @@ class WorkerEvent(Enum):
     """No heartbeat for longer than ``hang_timeout``, or not ready within ``start_timeout``."""
     DUE = auto()
     """The time of the last ``ARM_…`` action has come."""
+    WORE_OUT = auto()
+    """It has answered enough requests, grown too large, or asks for it: another one takes its place."""
+    RELIEVED = auto()
+    """Its successor accepts."""
     RETIRE = auto()
     """End, gracefully."""
     KILL = auto()
@@ -83,6 +89,8 @@ class WorkerAction(Enum):
     """What is done for a worker slot."""
 
     FORK = auto()
+    SUCCEED = auto()
+    """Start a successor, in a slot of its own."""
     TERM = auto()
     KILL = auto()
     DUMP = auto()
@@ -209,6 +217,8 @@ def _rows(*rows: tuple[Iterable[S] | S, Iterable[E] | E, S | None, tuple[A, ...]
 _W, _WE, _WA = Worker, WorkerEvent, WorkerAction
 _DRAIN = (_WA.TERM, _WA.ARM_DRAIN)
 _FINISH = (_WA.KILL, _WA.ARM_KILL)
+_FRESH = (_W.EMPTY, _W.FORKING, _W.UNWANTED, _W.STARTING, _W.HUNG, _W.BACKOFF, _W.DRAINING)
+"""Neither worn nor to be relieved."""
 
 WORKER: Table[Worker, WorkerEvent, WorkerAction] = _rows(
     (_W.EMPTY, _WE.START, _W.FORKING, (_WA.FORK,)),
@@ -225,11 +235,17 @@ WORKER: Table[Worker, WorkerEvent, WorkerAction] = _rows(
     (_W.UNWANTED, (_WE.START, _WE.STALE, _WE.DUE, _WE.RETIRE, _WE.KILL), None, ()),
     (_W.STARTING, _WE.READY, _W.READY, ()),
     ((_W.STARTING, _W.READY), _WE.DIED, _W.BACKOFF, (_WA.ARM_BACKOFF,)),
-    ((_W.STARTING, _W.READY), _WE.RETIRE, _W.DRAINING, _DRAIN),
-    ((_W.STARTING, _W.READY, _W.HUNG), _WE.KILL, _W.DRAINING, _FINISH),
+    ((_W.STARTING, _W.READY, _W.WORN), _WE.RETIRE, _W.DRAINING, _DRAIN),
+    ((_W.STARTING, _W.READY, _W.WORN, _W.HUNG), _WE.KILL, _W.DRAINING, _FINISH),
     (_W.STARTING, (_WE.START, _WE.FORKED, _WE.DUE, _WE.CUT), None, ()),
     ((_W.STARTING, _W.READY), _WE.STALE, _W.HUNG, (_WA.DUMP, _WA.ARM_DUMP)),
-    (_W.READY, (_WE.START, _WE.FORKED, _WE.READY, _WE.DUE, _WE.CUT), None, ()),
+    ((_W.READY, _W.WORN), (_WE.START, _WE.FORKED, _WE.READY, _WE.DUE, _WE.CUT), None, ()),
+    (_W.READY, _WE.WORE_OUT, _W.WORN, (_WA.SUCCEED,)),
+    (_W.READY, _WE.RELIEVED, None, ()),
+    (_W.WORN, _WE.RELIEVED, _W.DRAINING, _DRAIN),
+    (_W.WORN, _WE.STALE, _W.DRAINING, (_WA.DUMP, _WA.ARM_DUMP)),
+    (_W.WORN, _WE.DIED, _W.GONE, ()),  # its successor is on its way
+    (_W.WORN, _WE.WORE_OUT, None, ()),
     (_W.HUNG, _WE.DUE, _W.HUNG, _FINISH),
     (_W.HUNG, _WE.DIED, _W.BACKOFF, (_WA.ARM_BACKOFF,)),
     (_W.HUNG, _WE.RETIRE, _W.DRAINING, _FINISH),
@@ -240,6 +256,7 @@ WORKER: Table[Worker, WorkerEvent, WorkerAction] = _rows(
     (_W.DRAINING, (_WE.DUE, _WE.KILL), _W.DRAINING, _FINISH),
     (_W.DRAINING, _WE.DIED, _W.GONE, (_WA.DISARM,)),
     (_W.DRAINING, (_WE.START, _WE.FORKED, _WE.READY, _WE.STALE, _WE.RETIRE, _WE.CUT), None, ()),
+    (_FRESH, (_WE.WORE_OUT, _WE.RELIEVED), None, ()),
     (_W.GONE, tuple(_WE), None, ()),
 )
 

@@ -78,7 +78,9 @@ class Supervision:
         self._failures = 0
         self._retry_s: float | None = None
         self._looked_s = now()
-        self._lives = WorkerLives(config, board, log, now, self._start_worker)
+        self._lives = WorkerLives(
+            config, board, log, now, self._start_worker, self._succeed, lambda: bool(self._free_rows())
+        )
 
     # what happens
 
@@ -213,6 +215,9 @@ class Supervision:
         else:
             worker.ready_s = self._now()
             self._lives.step(generation, worker, WorkerEvent.READY)
+            if worker.relieves is not None:
+                self._lives.step(generation, worker.relieves, WorkerEvent.RELIEVED)
+                worker.relieves = None
             if generation.ready:
                 self._step_generation(generation, GenerationEvent.READY)
 
@@ -225,6 +230,8 @@ class Supervision:
 
     def _bury(self, generation: Generation, worker: Worker, status: int | None) -> None:
         how = self._lives.died(generation, worker, status)
+        if worker.state is lifecycle.Worker.GONE and generation.state is lifecycle.Generation.SERVING:
+            generation.workers.remove(worker)  # it has a successor
         if not self._elder_serves(generation):
             return
         if generation.state is lifecycle.Generation.TRIAL and status != 0:
@@ -299,6 +306,7 @@ class Supervision:
             self._retry_s = self._now() + lifecycle.backoff_s(self._failures)
 
     def _retire_all(self, _: Generation | None) -> None:
+        self._board.state[0] = 1
         self._retry_s = None
         for generation in list(self.generations):
             self._step_generation(generation, GenerationEvent.RETIRE)
@@ -317,15 +325,23 @@ class Supervision:
 
     def _start_workers(self, generation: Generation) -> None:
         generation.due_s = self._now() + self._config.start_timeout + LATE_MARGIN_S
-        gone = lifecycle.Worker.GONE
-        taken = {worker.row for other in self.generations for worker in other.workers if worker.state is not gone}
-        free = [row for row in range(self._board.slots) if row not in taken]
-        generation.workers = [Worker(row) for row in free[: self._workers]]
+        generation.workers = [Worker(row) for row in self._free_rows()[: self._workers]]
         if len(generation.workers) < self._workers:
             generation.why = "too many workers of earlier generations have not ended yet"
             self._step_generation(generation, GenerationEvent.LOST)
             return
         self._lives.step_all(generation, WorkerEvent.START)
+
+    def _free_rows(self) -> list[int]:
+        gone = lifecycle.Worker.GONE
+        taken = {worker.row for other in self.generations for worker in other.workers if worker.state is not gone}
+        return [row for row in range(self._board.slots) if row not in taken]
+
+    def _succeed(self, generation: Generation, worker: Worker) -> None:
+        """Start a worker that relieves ``worker``."""
+        successor = Worker(self._free_rows()[0], relieves=worker)
+        generation.workers.append(successor)
+        self._lives.step(generation, successor, WorkerEvent.START)
 
     def _arm_trial(self, generation: Generation) -> None:
         developing = self._config.reload  # who has just saved a file wants to see it, not the old code

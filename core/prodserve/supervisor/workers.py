@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from prodserve.config.options import Config
 from prodserve.observe.board import Board
+from prodserve.observe.flights import Flight
 from prodserve.observe.log import Log
 from prodserve.supervisor import lifecycle
 from prodserve.supervisor.fleet import Generation, Worker, describe_status
 from prodserve.supervisor.lifecycle import WORKER, WorkerAction, WorkerEvent
 
+MOST_NAMED = 20
+"""Requests of a dead worker that are named in the log."""
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 LATE_S = 3.0
 """A supervisor that did not run for so long was stopped, and its workers probably with it: none is called hung yet."""
+
+
+_OVER = (lifecycle.Worker.WORN, lifecycle.Worker.DRAINING)
 
 
 class Start(Protocol):
@@ -31,14 +38,26 @@ class Start(Protocol):
 
 
 class WorkerLives:
-    """Changes ``Worker`` records, and nothing else."""
+    """Changes ``Worker`` records, and nothing else. ``succeed`` starts a successor, ``has_room`` says whether there is
+    a row for it on the board."""
 
-    def __init__(self, config: Config, board: Board, log: Log, now: Callable[[], float], start: Start) -> None:
+    def __init__(
+        self,
+        config: Config,
+        board: Board,
+        log: Log,
+        now: Callable[[], float],
+        start: Start,
+        succeed: Callable[[Generation, Worker], None],
+        has_room: Callable[[], bool],
+    ) -> None:
         self._config = config
         self._board = board
         self._log = log
         self._now = now
         self._start = start
+        self._succeed = succeed
+        self._has_room = has_room
         self._looked_s = self._resumed_s = now()
 
     def step(self, generation: Generation, worker: Worker, event: WorkerEvent) -> None:
@@ -57,7 +76,7 @@ class WorkerLives:
         how = "is gone" if status is None else describe_status(status)
         expected = worker.state is lifecycle.Worker.DRAINING and status == 0
         say = self._log.debug if expected else self._log.warning
-        say(f"worker {worker.row} (pid {worker.pid or 'unknown'}) {how}")
+        say(f"worker {worker.row} (pid {worker.pid or 'unknown'}) {how}{lost(self._board.flights.of(worker.row))}")
         short = self._now() - worker.born_s < lifecycle.SHORT_LIFE_S
         worker.failures = worker.failures + 1 if short else 0
         worker.pid = 0
@@ -72,18 +91,43 @@ class WorkerLives:
             self._resumed_s = now
         self._looked_s = now
         for generation in generations:
-            for worker in generation.workers:
+            for worker in list(generation.workers):
                 if worker.due_s is not None and worker.due_s <= now:
                     self.step(generation, worker, WorkerEvent.DUE)
                 elif self._stale(worker, now):
                     self.step(generation, worker, WorkerEvent.STALE)
                 elif generation.server is None and worker.pid and not alive(worker.pid):
                     self.died(generation, worker, None)
+                elif generation.state is lifecycle.Generation.SERVING and worker.state is lifecycle.Worker.READY:
+                    self._look_for_wear(generation, worker)
+
+    def _look_for_wear(self, generation: Generation, worker: Worker) -> None:
+        """One at a time, and not while many still drain: they all need memory."""
+        over = [other.state for other in generation.workers if other.state in _OVER]
+        if lifecycle.Worker.WORN in over or len(over) >= max(1, len(generation.workers) // 2) or not self._has_room():
+            return
+        why = self._worn(worker)
+        if why:
+            self._log.info(f"worker {worker.row} (pid {worker.pid}) is replaced: {why}")
+            self.step(generation, worker, WorkerEvent.WORE_OUT)
+
+    def _worn(self, worker: Worker) -> str:
+        """Why it should make room for another one; empty: it should not."""
+        row = self._board.read(worker.row)
+        if row.pid != worker.pid:
+            return ""
+        if self._board.wishes[worker.row]:
+            return "it asks for it"
+        if worker.requests and row.requests >= worker.requests:
+            return f"it has answered {row.requests} requests"
+        limit_bytes = self._config.max_memory
+        used_bytes = resident_bytes(worker.pid) if limit_bytes else 0
+        return f"it takes {used_bytes >> 20} MiB of memory" if used_bytes > limit_bytes else ""
 
     def _stale(self, worker: Worker, now: float) -> bool:
         if worker.state is lifecycle.Worker.STARTING:
             return now - max(worker.born_s, self._resumed_s) > self._config.start_timeout
-        if worker.state is not lifecycle.Worker.READY or not self._config.hang_timeout:
+        if worker.state not in (lifecycle.Worker.READY, lifecycle.Worker.WORN) or not self._config.hang_timeout:
             return False
         row = self._board.read(worker.row)
         beat_s = row.heartbeat_s if row.pid == worker.pid else 0.0
@@ -92,6 +136,7 @@ class WorkerLives:
     def _fork(self, generation: Generation, worker: Worker) -> None:
         worker.born_s = self._now()
         worker.ready_s = 0.0
+        worker.requests = spread(self._config.max_requests, self._config.max_requests_jitter)
         try:
             pid = self._start(generation, worker)
         except OSError as error:
@@ -120,7 +165,31 @@ class WorkerLives:
         worker.due_s = None
 
     def _arm_drain(self, _: Generation, worker: Worker) -> None:
-        self._arm(worker, self._config.graceful_timeout + lifecycle.MARGIN_S)
+        delay_s = self._config.shutdown_delay if self._board.state[0] else 0.0
+        self._arm(worker, delay_s + self._config.graceful_timeout + lifecycle.MARGIN_S)
+
+
+def lost(flights: Sequence[Flight]) -> str:
+    """The requests that the application of a dead worker was running, in words for the log."""
+    if not flights:
+        return ""
+    count = "a request was lost" if len(flights) == 1 else f"{len(flights)} requests were lost"
+    named = "".join(f"\n{flight.line} ({flight.age_s:.1f} s)" for flight in flights[:MOST_NAMED])
+    return f"; {count}, which it was running:{named}"
+
+
+def spread(number: int, jitter: int) -> int:
+    """``number`` and up to ``jitter`` more, so that workers that began together do not end together; 0 stays 0."""
+    return number and number + int.from_bytes(os.urandom(4), "big") % (jitter + 1)
+
+
+def resident_bytes(pid: int) -> int:
+    """The resident memory of a process, as ``ps`` shows it: what it shares with others counts too. 0: not known."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * PAGE_BYTES
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def kill(pid: int, number: int) -> None:
@@ -145,6 +214,7 @@ def alive(pid: int) -> bool:
 
 _ACTIONS: dict[WorkerAction, Callable[[WorkerLives, Generation, Worker], None]] = {
     WorkerAction.FORK: WorkerLives._fork,
+    WorkerAction.SUCCEED: lambda self, g, w: self._succeed(g, w),
     WorkerAction.TERM: lambda self, g, w: kill(w.pid, signal.SIGTERM),
     WorkerAction.KILL: lambda self, g, w: kill(w.pid, signal.SIGKILL),
     WorkerAction.DUMP: WorkerLives._dump,

@@ -194,7 +194,7 @@ class Worker:
         self.ended = Event()
         self.at_once = False
         self.watchers: list[Any] = []
-        for number, action in ((signal.SIGTERM, self.drain), (signal.SIGQUIT, self.quit)):
+        for number, action in ((signal.SIGTERM, self.terminate), (signal.SIGQUIT, self.quit)):
             watcher = loop.signal(number)
             watcher.start(self.hook(action))
             self.watchers.append(watcher)
@@ -205,6 +205,8 @@ class Worker:
         timer.start(self.hook(self.tick))
         self.watchers += [lifeline, timer]
         self.lifeline = lifeline
+        self.ends = loop.timer(max(config.shutdown_delay, 0.001))
+        self.watchers.append(self.ends)
         self.ticks = 0
         self.deadline_s = float("inf")
         os.register_at_fork(after_in_child=self.let_go)
@@ -259,10 +261,18 @@ class Worker:
         if time.monotonic() > self.deadline_s:
             self.quit()
 
+    def terminate(self) -> None:
+        """End; where the whole server does, only after ``shutdown_delay``, within which connections are still taken."""
+        if self.config.shutdown_delay and self.beat.server_ends() and not self.engine.draining:
+            self.engine.announce_end()
+            self.ends.start(self.hook(self.drain))
+        elif not self.ends.active:
+            self.drain()
+
     def drain(self) -> None:
         """End when the running requests are answered, or the graceful time-out is over."""
         self.lifeline.stop()
-        if self.engine.draining:
+        if self.engine.closed_to_new:
             return
         self.deadline_s = time.monotonic() + self.config.graceful_timeout
         self.engine.on_empty = self.ended.set
@@ -271,6 +281,7 @@ class Worker:
     def ask_for_successor(self, reason: str) -> None:
         """Have the supervisor start another worker in the place of this one, which then drains."""
         self.log.error(f"this worker should be replaced: {reason}")
+        self.beat.ask_for_successor()
 
     def let_go(self) -> None:
         """In a child process that the app has forked: nothing of the server goes on there."""
