@@ -16,7 +16,7 @@ from ..adapter import Advice
 from ..config.options import OPTION, Config
 from ..errors import ConfigError, Problem
 from ..files.roots import configured_roots
-from ..handlers.protected import internal_problems
+from ..handlers.places import internal_problems
 from ..supervisor.privileges import ROOT, in_container, likely_user
 
 FILES = ("pid", "access_logfile", "error_logfile")

@@ -31,7 +31,8 @@ from ..engine.poller import make_poller
 from ..engine.slots import GreenletSlots, ThreadSlots
 from ..files.index import DESCRIPTORS_MAX, FileIndex
 from ..h1.head import Limits
-from ..handlers.protected import PassedOn, ProtectedFiles, exposed, internal_roots
+from ..handlers.places import exposed, internal_roots
+from ..handlers.protected import PassedOn, ProtectedFiles
 from ..handlers.static import StaticFiles
 from ..handlers.wsgi import Replace, WSGIHandler, base_environ
 from ..observe.access_log import AccessLog
