@@ -20,7 +20,7 @@ from ..errors import ClientDisconnected, ClientGone, RequestTimeout
 from ..http.answer import Answer, plain_answer, without_body
 from ..http.segments import Segment
 from ..observe.log import Log
-from ..observe.tracebacks import app_frames, app_traceback
+from ..observe.tracebacks import app_frames, app_traceback, frame_lines, stack_of
 from .connection import CLOSED, NEVER, Connection
 from .slots import NO_LINE, GreenletSlots, Slot, Task, ThreadSlots
 
@@ -305,8 +305,7 @@ class Deadlines:
 
     def _stack(self, slot: Slot) -> str:
         """Where it stands, to be put behind a line of the log."""
-        frames = app_frames(self.slots.frame(slot))
-        return "".join(f"\n{line.rstrip()}" for frame in frames for line in _lines(frame))
+        return frame_lines(app_frames(stack_of(self.slots.frame(slot))))
 
     def dump(self) -> str:
         """All requests that are running, and where each of them stands."""
@@ -318,9 +317,3 @@ class Deadlines:
             if task is not None and task.line is not NO_LINE
         ]
         return f"{len(parts)} requests are running, {self.slots.waiting} wait for a slot{''.join(parts)}"
-
-
-def _lines(frame: Any) -> list[str]:
-    """A frame as tracebacks show it."""
-    first = f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}'
-    return [first, f"    {frame.line}"] if frame.line else [first]

@@ -11,7 +11,7 @@ import importlib
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from traceback import FrameSummary, StackSummary, TracebackException, walk_stack
 from types import FrameType
 
@@ -29,12 +29,25 @@ def app_traceback(error: BaseException) -> str:
     return "".join(whole.format())
 
 
-def app_frames(frame: FrameType | None) -> list[FrameSummary]:
-    """Where a running or waiting piece of code stands, the innermost frame last, without what is not the user's
-    business."""
-    frames = StackSummary.extract(walk_stack(frame)) if frame is not None else StackSummary()
+Stack = Sequence[tuple[FrameType, int]]
+"""Frames and the lines at which they stand, the innermost first."""
+
+
+def stack_of(frame: FrameType | None) -> Stack:
+    """Where a running or waiting piece of code stands at this moment; what is read of its frames later may be later."""
+    return list(walk_stack(frame)) if frame is not None else []
+
+
+def app_frames(stack: Stack) -> list[FrameSummary]:
+    """``stack`` in words, the innermost frame last, without what is not the user's business."""
+    frames = StackSummary.extract(iter(stack))
     frames.reverse()
     return trim(frames, _under(_our_folders()), _under(_library_folders()))
+
+
+def frame_lines(frames: Iterable[FrameSummary]) -> str:
+    """``frames`` as tracebacks show them, to be put behind a line of the log: each line begins with its newline."""
+    return "".join(f"\n{line}" for entry in StackSummary.from_list(frames).format() for line in entry.splitlines())
 
 
 def place_of(frames: Sequence[FrameSummary]) -> FrameSummary | None:

@@ -41,6 +41,7 @@ from ..observe.log import Log
 from ..observe.tracebacks import app_traceback
 from . import heap
 from .compressing import encoded_copies
+from .watchdog import Watchdog
 
 RESERVED_DESCRIPTORS = 256
 """Left to the app and to files out of the process's limit."""
@@ -158,6 +159,9 @@ class Worker:
             replace=self.ask_for_successor,
         )
         views.limit_setter = self.deadlines.set_limit
+        self.watchdog: Watchdog | None = None
+        if isinstance(self.slots, GreenletSlots) and config.block_warning:
+            self.watchdog = Watchdog(self.hub, self.slots, config.block_warning, self.log)
         self.engine = Engine(
             loop=loop,
             poller=make_poller(config.poller, loop),
@@ -200,6 +204,7 @@ class Worker:
             watcher.start(self.hook(action))
             self.watchers.append(watcher)
         signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN: programs that the app starts would inherit it
+        signal.signal(signal.SIGUSR2, lambda *_: self.log.error(self.deadlines.dump()))
         lifeline = loop.io(lifeline_fd, 1)
         lifeline.start(self.hook(self.drain))
         timer = loop.timer(1.0, 1.0)
@@ -247,6 +252,8 @@ class Worker:
         """Accept until told to end."""
         self.hook(self.adapter.worker_started)()
         self.tick()
+        if self.watchdog is not None:
+            self.watchdog.start()
         self.engine.start_accepting()
         ready()
         self.ended.wait()  # switch
@@ -287,6 +294,8 @@ class Worker:
     def let_go(self) -> None:
         """In a child process that the app has forked: nothing of the server goes on there."""
         self.deadlines.stop()
+        if self.watchdog is not None:
+            self.watchdog.stop()
         watchers, self.watchers = self.watchers, []
         for watcher in watchers:
             watcher.stop()
@@ -311,6 +320,8 @@ class Worker:
             gevent.sleep(0.02)  # switch
         self.hook(self.adapter.worker_stopping)()
         self.deadlines.close()
+        if self.watchdog is not None:
+            self.watchdog.close()
         for watcher in self.watchers:
             watcher.stop()
             watcher.close()
