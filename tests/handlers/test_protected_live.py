@@ -167,3 +167,8 @@ def test_without_internal_directories_the_header_goes_on_to_the_server_in_front(
                 assert reply["x-accel-buffering"] == "no"
         worker.server.wait_for_log("fix: --internal /internal/=/the/directory")
         assert worker.server.log().count("fix: --internal") == 1
+
+
+def test_a_worker_warns_of_protected_files_that_everybody_can_ask_for(root: Path) -> None:
+    with working(KINDS[1], TARGET, internal=[f"/internal/={root}/sub"], media=[f"/media/={root}"]) as worker:
+        worker.server.wait_for_log("protects nothing: everybody gets its files at /media/ (--media)")
