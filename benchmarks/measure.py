@@ -32,6 +32,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FOREIGN = ("PRODSERVE", "DJANGO_", "FLASK_", "GUNICORN_", "GRANIAN_", "UWSGI_")
 START_S = 15.0
 CHECKING_CONNECTIONS = 4
+NOT_YET = (502, 503)
+"""What a proxy answers until the server behind it has started."""
 CONNECTIONS_PER_CLIENT = 15_000
 HELLOS = 1000
 MIB = 1024 * 1024
@@ -146,13 +148,14 @@ def first_answer(workload: Workload, server: Processes, port: int) -> Answer:
     while True:
         try:
             (answer,) = ask_all(port, [browser.request(port, workload.path, workload.fields, choice)])
-            return answer
+            if answer.status not in NOT_YET or time.monotonic() > deadline:
+                return answer
         except (OSError, http.client.HTTPException) as error:
             if server.ended():
                 raise server.failed("ended at its start") from error
             if time.monotonic() > deadline:
                 raise server.failed(f"no answer within {START_S:g} s ({error})") from error
-            time.sleep(0.02)
+        time.sleep(0.02)
 
 
 def validators(answer: Answer) -> tuple[tuple[str, str], ...]:

@@ -77,9 +77,10 @@ def _prodserve(model: str, *options: str) -> Callable[[Job], Launch]:
             sys.executable, *(job.app.prodserve or ("-m", "prodserve", job.target)), f"127.0.0.1:{job.port}",
             "--workers", str(job.workers), "--worker-model", model, *options,
             "--keep-alive", str(KEEP_ALIVE_S), "--access-logfile", str(job.folder / "access.log"),
+            "--no-compress",  # no peer makes encoded copies by itself
         ]  # fmt: skip
         if job.static is not None:
-            command += ["--static", f"/static={job.static}", "--no-compress"]  # no peer makes copies by itself
+            command += ["--static", f"/static={job.static}"]
         return Launch((tuple(command),))
 
     return launch
