@@ -45,6 +45,17 @@ SEEK = f"""new Promise((resolve, reject) => {{
   }};
   if (player.readyState >= 1) seek(); else player.onloadedmetadata = seek;
 }})"""
+DOT = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect/></svg>'
+EVIL = DOT.replace("<rect/>", "<script>parent.ran.push(location.pathname)</script>")
+UPLOADS = """<!doctype html>
+<link rel="icon" href="data:,">
+<script>window.ran = []</script>
+<img src="/media/dot.svg" alt="">
+<img src="/media/dot.bmp" alt="">
+<iframe src="/media/evil.svg"></iframe>
+<iframe src="/media/evil.html"></iframe>
+<iframe src="/static/evil.svg"></iframe>
+"""
 SETTINGS = """
 SECRET_KEY = "x" * 50
 ALLOWED_HOSTS = ["*"]
@@ -54,6 +65,8 @@ MIDDLEWARE = []
 ROOT_URLCONF = "urls"
 STATIC_URL = "/static/"
 STATIC_ROOT = {static_root!r}
+MEDIA_URL = "/media/"
+MEDIA_ROOT = {media_root!r}
 STORAGES = {{
     "default": {{"BACKEND": "django.core.files.storage.FileSystemStorage"}},
     "staticfiles": {{"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}},
@@ -77,6 +90,11 @@ def write_silence(path: Path, seconds: int) -> None:
         file.truncate(44 + size)
 
 
+def bitmap() -> bytes:
+    """A picture of one pixel."""
+    return struct.pack("<2sIIIIiiHHIIiiIII", b"BM", 58, 0, 54, 40, 1, 1, 1, 24, 0, 4, 0, 0, 0, 0, 0)
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
     """A Django project with collected files, one of them with a hash in the manifest; and its access log."""
@@ -86,7 +104,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, P
     (root / "page.html").write_text(PAGE)
     (root / "player.html").write_text(PLAYER)
     write_silence(root / "long.wav", SECONDS)
-    (root / "dot.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect/></svg>')
+    (root / "dot.svg").write_text(DOT)
+    (root / "evil.svg").write_text(EVIL)
+    (root / "uploads.html").write_text(UPLOADS)
+    uploads = folder / "uploads"
+    uploads.mkdir()
+    (uploads / "dot.svg").write_text(DOT)
+    (uploads / "dot.bmp").write_bytes(bitmap())
+    (uploads / "evil.svg").write_text(EVIL)
+    (uploads / "evil.html").write_text("<script>parent.ran.push(location.pathname)</script>")
     plain = b"p { color: rgb(1, 2, 3) }\n" + b"p { margin: 0 }\n" * 100
     (root / "plain.css").write_bytes(plain)
     (root / "plain.css.br").write_bytes(brotli.compress(plain))
@@ -94,7 +120,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, P
     (root / IMMUTABLE).write_text("p { font-weight: 700 }")
     (root / "theme.css").write_text("p { font-weight: 700 }")
     (root / "staticfiles.json").write_text(MANIFEST.format(IMMUTABLE))
-    (folder / "settings.py").write_text(SETTINGS.format(static_root=str(root)))
+    (folder / "settings.py").write_text(SETTINGS.format(static_root=str(root), media_root=str(uploads)))
     (folder / "urls.py").write_text("urlpatterns = []\n")
     (folder / "manage.py").write_text(MANAGE)
     port, log = free_port(), folder / "access.log"
@@ -189,3 +215,12 @@ def test_the_brotli_copy_is_what_the_browser_gets_and_understands(page: Page, se
     assert page.ask("document.images[0].naturalWidth") == 9
     encoded = (path.parent / "collected" / "plain.css.br").stat().st_size
     assert ("plain.css", 200, encoded) in log.requests()
+
+
+def test_an_upload_is_shown_as_a_picture_but_runs_no_script(page: Page, served: tuple[Server, Path]) -> None:
+    server, path = served
+    log = Log(server, path)
+    page.open(f"{server.url}/static/uploads.html")
+    assert page.ask("[...document.images].map(image => image.naturalWidth)") == [9, 1]
+    assert {("/media/evil.svg", 200), ("/media/evil.html", 200)} <= {one[:2] for one in log.requests()}
+    assert page.ask("window.ran") == ["/static/evil.svg"], "what the site itself publishes may run"
