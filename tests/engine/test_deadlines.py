@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import prodserve
 import pytest
+from prodserve.engine.deadlines import Limits
 
 from tests.server import wait_until
 
@@ -16,7 +18,17 @@ from .conftest import ROOT, Worker, working
 
 MODELS = [("greenlets", "epoll"), ("threads", "epoll")]
 LIMIT_S = 1.0
-LIMITS = {"timeout": LIMIT_S, "timeout_for": ["/patient/=30", "/hasty/=0.3"], "slow_request": 0.5, "slots": 6}
+LIMITS = {"timeout": LIMIT_S, "timeout_for": ["/patient/=30", "/hasty/=0.3"], "slow_request": 0.5, "slots": 10}
+OWN = {
+    "/patient/sleep?s=1.6": 200,
+    "/hasty/sleep?s=0.9": 503,
+    "/sleep?s=1.6&own=5": 200,
+    "/sleep?s=1.6&own=0": 200,
+    "/patient/sleep?s=2&own=0.2": 503,
+    "/sleep?s=0.9&own=0.2": 503,
+    "/sleep?s=0.3": 200,
+}
+"""Requests, and what they are answered."""
 APP = "tests.apps.late:framework"
 
 
@@ -41,13 +53,13 @@ def ask(client: Client, target: str, method: str = "GET") -> tuple[int, float]:
     return client.reply(method).status, time.monotonic() - begun
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_request_over_its_deadline_is_answered_503_in_time_and_its_stack_is_logged(late: Worker, method: str) -> None:
     with late.connect() as client:
-        status, took_s = ask(client, f"/sleep?s=8&name={method}", method)
+        status, took_s = ask(client, f"/sleep?s=3&name={method}", method)
     assert status == 503
     assert LIMIT_S <= took_s < LIMIT_S + 2
-    late.server.wait_for_log(f"{method} /sleep?s=8&name={method} HTTP/1.1: running for 1.")
+    late.server.wait_for_log(f"{method} /sleep?s=3&name={method} HTTP/1.1: running for 1.")
     log = late.server.log()
     assert "over its deadline, answered 503" in log
     assert "in wait\n        time.sleep(seconds)" in log
@@ -67,21 +79,12 @@ def test_the_exception_reaches_the_code_that_waits_in_a_greenlet_and_only_that(l
     assert ended["long"] == ("RequestTimeout" if late.model == "greenlets" else "done")
 
 
-@pytest.mark.parametrize(
-    ("target", "status"),
-    [
-        ("/patient/sleep?s=1.6", 200),
-        ("/hasty/sleep?s=0.9", 503),
-        ("/sleep?s=1.6&own=5", 200),
-        ("/sleep?s=1.6&own=0", 200),
-        ("/patient/sleep?s=3&own=0.2", 503),
-        ("/sleep?s=0.9&own=0.2", 503),
-        ("/sleep?s=0.3", 200),
-    ],
-)
-def test_prefixes_and_requests_have_deadlines_of_their_own(late: Worker, target: str, status: int) -> None:
-    with late.connect() as client:
-        assert ask(client, target)[0] == status
+def test_prefixes_and_requests_have_deadlines_of_their_own(late: Worker) -> None:
+    with ExitStack() as stack:
+        clients = {target: stack.enter_context(late.connect()) for target in OWN}
+        for target, client in clients.items():
+            client.send(request(target))
+        assert {target: client.reply().status for target, client in clients.items()} == OWN
 
 
 def test_a_response_that_was_begun_is_cut_at_the_deadline_and_its_iterator_closed(late: Worker) -> None:
@@ -121,3 +124,103 @@ def test_what_a_late_thread_says_reaches_nobody_not_even_the_next_request(late: 
         reply = client.reply()
         assert (reply.status, reply["connection"]) == (503, "close")
         assert client.at_end()
+
+
+@pytest.fixture(params=MODELS, ids=lambda kind: kind[0])
+def one_slot(request: pytest.FixtureRequest) -> Iterator[Worker]:
+    """A worker that runs one request at a time, and in which none waits for long."""
+    with working(request.param, APP, ROOT, slots=1, queue_timeout=0.6, access_logfile="-") as worker:
+        yield worker
+
+
+def test_what_waits_too_long_for_a_slot_is_told_to_come_later_and_never_runs(one_slot: Worker) -> None:
+    with one_slot.connect() as running, one_slot.connect() as waiting, one_slot.connect() as head:
+        running.send(request("/sleep?s=3&name=running"))
+        time.sleep(0.1)
+        waiting.send(request("/sleep?s=0&name=waiting", method="POST", body=b"x" * 1000))
+        head.send(request("/sleep?s=0&name=head", method="HEAD"))
+        for client, method in ((waiting, "POST"), (head, "HEAD")):
+            begun = time.monotonic()
+            reply = client.reply(method)
+            assert (reply.status, reply["retry-after"], reply["connection"]) == (503, "5", None)
+            assert time.monotonic() - begun < 2
+        assert running.reply().status == 200
+        assert waiting.ask("/sleep?s=0&name=later").status == 200
+    assert set(state(one_slot)["ended"]) - {""} == {"running", "later"}
+    one_slot.server.wait_for_log("2 requests waited for a slot for more than 0.6 s")
+
+
+@pytest.mark.parametrize("rudely", [False, True], ids=["closed", "reset"])
+def test_what_waits_for_a_slot_never_runs_when_its_client_has_gone(rudely: bool) -> None:
+    for kind in MODELS:
+        with working(kind, APP, ROOT, slots=1) as worker, worker.connect() as running, worker.connect() as gone:
+            running.send(request("/sleep?s=1.8&name=running"))
+            time.sleep(0.1)
+            gone.send(request("/sleep?s=0&name=gone"))
+            time.sleep(0.1)
+            if rudely:
+                gone.reset()
+            else:
+                gone.socket.close()
+            assert running.reply().status == 200
+            assert "gone" not in state(worker)["ended"]
+
+
+def test_a_client_that_ends_its_input_at_once_is_answered() -> None:
+    for kind in MODELS:
+        with working(kind, APP, ROOT) as worker, worker.connect() as client:
+            client.send(request("/sleep?s=0.2&name=half"))
+            client.socket.shutdown(1)
+            assert client.reply().status == 200
+
+
+def test_a_stream_ends_with_its_client_and_is_closed_and_a_view_can_see_that_it_is_gone(late: Worker) -> None:
+    with late.connect() as stream, late.connect() as watching:
+        stream.send(request("/patient/stream?s=0.05&name=stream"))
+        watching.send(request("/patient/left?s=8&name=watching"))
+        stream.until(b"block")
+    wait_until(lambda: {"stream", "watching"} <= set(state(late)["ended"]), 5)
+    assert state(late)["ended"]["stream"].startswith("closed after")
+
+
+@pytest.mark.parametrize(
+    ("method", "ended"), [("GET", "ClientDisconnected"), ("HEAD", "ClientDisconnected"), ("POST", "done")]
+)
+def test_work_for_a_client_that_is_gone_can_be_cancelled(method: str, ended: str) -> None:
+    with working(("greenlets", "epoll"), APP, ROOT, cancel_on_disconnect=True) as worker:
+        with worker.connect() as client, worker.connect() as other:
+            client.send(request(f"/sleep?s=1.5&name={method}", method=method))
+            other.send(request("/sleep?s=1.5&name=other"))
+            time.sleep(0.2)
+            client.socket.close()
+            assert other.reply().status == 200
+        wait_until(lambda: method in state(worker)["ended"], 5)
+        assert state(worker)["ended"] == {"": "done", method: ended, "other": "done"}
+        assert "[ERROR]" not in worker.server.log()
+
+
+def test_a_deadline_is_no_business_of_another_server() -> None:
+    view = prodserve.deadline(5)(lambda: "called")
+    assert view() == "called"
+    prodserve.deadline(0)
+
+
+@pytest.mark.parametrize("seconds", [-1, "5", float("inf"), float("nan"), None])
+def test_a_deadline_is_a_number_of_seconds(seconds: Any) -> None:
+    with pytest.raises(ValueError, match="must be a number"):
+        prodserve.deadline(seconds)
+
+
+def test_a_deadline_for_an_async_view_is_refused_with_a_word_of_what_does_it() -> None:
+    async def view() -> None: ...
+
+    with pytest.raises(TypeError, match="--timeout-for"):
+        prodserve.deadline(5)(view)
+
+
+@pytest.mark.parametrize(
+    ("path", "seconds"),
+    [("/", 5), ("/a/", 1), ("/a/b/", float("inf")), ("/a/b/c", float("inf")), ("/ab", 5), ("/a", 5), ("", 5)],
+)
+def test_the_longest_prefix_counts(path: str, seconds: float) -> None:
+    assert Limits(run_s=5, prefixes=(("/a/", 1), ("/a/b/", 0))).of(path) == seconds
