@@ -22,6 +22,7 @@ from prodserve.adapter import Advice, Facts, StaticRoot, WSGIApp
 from . import settings_module
 from .media_roots import media_advice, media_roots
 from .static_roots import STATICFILES, collected_folder, static_roots, url_prefixes
+from .template_names import missing_advice
 from .thread_reasons import thread_reasons
 from .url_map import has_path
 
@@ -80,7 +81,7 @@ class DjangoAdapter:
 
     def file_advice(self, static: str, media: bool) -> Sequence[Advice]:
         """What was not collected, what templates name and the manifest has not, why uploads are not served."""
-        advice: list[Advice] = [] if static == "never" else [*_static_advice()]
+        advice = [] if static == "never" else [*_static_advice(), *missing_advice()]
         return [*advice, *(media_advice() if media else ())]
 
     def check(self) -> Sequence[str]:

@@ -8,12 +8,19 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core.checks import CheckMessage, Info, Tags, Warning, register
 
+from .media_roots import media
 from .static_roots import STATICFILES, url_prefixes
+from .template_names import search
 
 NAMESAKE = "django_prodserver"
 WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
+QUIET = 'PRODSERVE = {"SERVE_MEDIA": False} leaves them to Django.'
+OFF = (False, 0, "0", "never", "false", "no", "off")
+CHECK_S = 0.5
+"""Every command of the project waits for its checks, the one that serves too."""
+MOST_NAMED = 20
 
 
 @register(Tags.security, deploy=True)
@@ -45,7 +52,7 @@ def check_whitenoise(app_configs: Sequence[Any] | None, **options: Any) -> Itera
         return []
     what = "whitenoise is in MIDDLEWARE: prodserve serves the same files itself, before a request reaches Django."
     hint = (
-        f'Remove "{WHITENOISE}" from MIDDLEWARE, or leave the files to it with PRODSERVE = {{"SERVE_STATIC": False}}.'
+        f'Remove "{WHITENOISE}" from MIDDLEWARE, or leave the files to it with PRODSERVE = {{"SERVE_STATIC": "never"}}.'
     )
     return [Warning(what, hint=hint, id="prodserve.W003")]
 
@@ -61,9 +68,55 @@ def check_static_root(app_configs: Sequence[Any] | None, **options: Any) -> Iter
     return [Warning(what, hint=hint, id="prodserve.W004")]
 
 
+@register(Tags.staticfiles)
+def check_uploads(app_configs: Sequence[Any] | None, **options: Any) -> Iterable[CheckMessage]:
+    """Everybody can have the uploads, or nobody: both should be known."""
+    found = None if settings.DEBUG or _setting("serve_media", True) in OFF else media()
+    if found is None:
+        return []
+    if found.against:
+        what = f"prodserve leaves the files in MEDIA_ROOT to Django, because {found.against}."
+        return [Info(what, hint=f"{found.fix}. {QUIET}", id="prodserve.I002")]
+    what = f"prodserve serves the files in MEDIA_ROOT ({found.folder}) under {found.prefixes[0]} to everybody."
+    hint = (
+        f"{QUIET} For files that only some may have: answer with X-Accel-Redirect in a view, and start it with "
+        f"--internal /internal/={found.folder}."
+    )
+    return [Info(what, hint=hint, id="prodserve.I001")]
+
+
+@register(Tags.staticfiles)
+def check_template_names(app_configs: Sequence[Any] | None, **options: Any) -> Iterable[CheckMessage]:
+    """Pages that fail when they are first shown."""
+    found = search(CHECK_S)
+    messages = [
+        Warning(
+            f"The template {one.template} names the static file {one.file}, which the manifest does not have: "
+            "rendering it fails.",
+            hint="Correct the name, or run manage.py collectstatic.",
+            id="prodserve.W006",
+        )
+        for one in found.missing[:MOST_NAMED]
+    ]
+    beyond = len(found.missing) - MOST_NAMED
+    if beyond > 0:
+        messages.append(Warning(f"Templates name {beyond} more such files.", id="prodserve.W006"))
+    if found.unread:
+        what = f"{found.unread} templates were not looked through for static files: it took longer than {CHECK_S:g} s."
+        messages.append(Info(what, id="prodserve.I003"))
+    return messages
+
+
 def _serves_static() -> bool:
     """Whether the settings leave static files to the server (the command line may decide otherwise)."""
+    return _setting("serve_static", True) not in OFF
+
+
+def _setting(name: str, default: object) -> object:
+    """What ``PRODSERVE`` says, in any of the forms of its keys."""
     configured = getattr(settings, "PRODSERVE", None)
     if not isinstance(configured, dict):
-        return True
-    return all(value is not False for key, value in configured.items() if str(key).lower() == "serve_static")
+        return default
+    forms = {str(key).strip().lower().replace("-", "_"): value for key, value in configured.items()}
+    value = forms.get(name, default)
+    return value.strip().lower() if isinstance(value, str) else value

@@ -105,15 +105,17 @@ def _own_paths() -> Iterator[str]:
         file = getattr(sys.modules.get(str(name)), "__file__", None)
         if file:
             yield file
-    module = (settings.WSGI_APPLICATION or "").rpartition(".")[0]
-    if module in sys.modules or "." in module:
-        spec = find_spec(module.partition(".")[0])
-        yield from (spec.submodule_search_locations or ()) if spec is not None else ()
+    package = (settings.WSGI_APPLICATION or "").partition(".")[0]
+    spec = find_spec(package) if package else None
+    if spec is not None:
+        yield from spec.submodule_search_locations or filter(None, [spec.origin])
     yield from (config.path for config in apps.get_app_configs())
     for database in settings.DATABASES.values():
         name = str(database.get("NAME") or "")
         if "sqlite" in str(database.get("ENGINE")) and os.path.isabs(name):
             yield name
+    for backend in settings.TEMPLATES:
+        yield from map(os.path.abspath, backend.get("DIRS", ()))
     yield sys.prefix
 
 
