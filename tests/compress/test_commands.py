@@ -144,6 +144,22 @@ def test_every_mistake_is_reported_at_once(site: Path) -> None:
     assert "--jobs: 'none' is not a whole number" in done.stderr
 
 
+def test_what_is_not_installed_is_done_without(tmp_path: Path) -> None:
+    site = copy_of("flask_site", tmp_path)
+    code = (
+        "import sys; sys.modules['brotli'] = sys.modules['rich.progress'] = None; from flask.cli import main; "
+        "sys.argv = ['flask', '--app', 'postcards', 'prodserve-compress', *sys.argv[1:]]; main()"
+    )
+    done = run([sys.executable, "-c", code], site)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no .br copies: brotli is not installed (pip install brotli)\n" in done.stdout
+    assert {path.suffix for path in (site / "postcards" / "static").iterdir()} >= {".gz", ".zst"}
+    assert not list(site.rglob("*.br"))
+    done = run([sys.executable, "-c", code, "--codings", "br"], site)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "fix: pip install brotli" in done.stderr
+
+
 def test_a_terminal_shows_a_bar(site: Path) -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "manage.py", "prodserve_compress", "--jobs", "1"]

@@ -13,53 +13,21 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from ..adapter import StaticRoot
 from ..observe.log import Log
 from ..observe.memory_file import read_json
 from ..observe.title import set_title
 from .encoders import available
+from .errand import roots_of
 from .filling import Filling
 from .store import Store
 
-CODE = (
-    "import sys; sys.path.append(sys.argv[1]); "
-    "from prodserve.compress.process import main; main(int(sys.argv[2]), sys.argv[1])"
-)
 _PR_SET_PDEATHSIG = 1
 
 
-def record(
-    roots: list[StaticRoot], folder: str, limit_bytes: int, log_level: str, path: list[str], follow_links: bool
-) -> dict[str, Any]:
-    """What the process is told. Uploads are not compressed; folders served under several prefixes once."""
-    named = {root.directory or id(root.files): root for root in roots if not root.uploads}
-    return {
-        "roots": [
-            {"directory": root.directory, "files": dict(root.files) if root.files is not None else None,
-             "immutable": sorted(root.immutable)}
-            for root in named.values()
-        ],
-        "folder": folder,
-        "limit_bytes": limit_bytes,
-        "log_level": log_level,
-        "path": path,
-        "follow_links": follow_links,
-    }  # fmt: skip
-
-
-def roots_of(plain: Mapping[str, Any]) -> list[StaticRoot]:
-    """The roots in a record."""
-    return [
-        StaticRoot("/", directory=root["directory"], files=root["files"], immutable=frozenset(root["immutable"]))
-        for root in plain["roots"]
-    ]
-
-
-def main(parent: int, package_root: str) -> NoReturn:
+def main(parent: int) -> NoReturn:
     """Do what the record on standard input says for the process ``parent``; ends this process."""
     step_back(parent)
     plain = read_json(0)

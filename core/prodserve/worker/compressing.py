@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 
 from ..adapter import StaticRoot
+from ..compress.errand import CODE, record
 from ..compress.folder import cache_folder
-from ..compress.process import CODE, record
 from ..config.options import Config
 from ..files.encoded import EncodedCopies
 from ..observe.log import Log
