@@ -136,9 +136,10 @@ class Connection:
 
     def readable(self) -> None:
         """The descriptor has something to read, or its end."""
-        state = self.state
-        if state >= RUNNING:
+        if self.state >= BODY:
             self.more = True  # one request at a time; the kernel keeps the rest
+            if self.state < RUNNING:
+                self.engine.resume(self)  # uploads come after what others are waiting for
             return
         try:
             data = read(self.fd, READ_BYTES)
@@ -162,16 +163,31 @@ class Connection:
             if line is not None and line.plain:
                 self.dispatch(line, fields)  # type: ignore[arg-type]
                 return
+        self.take_in(data)  # switch
+
+    def take_in(self, data: bytes) -> None:
+        """Go on with what was read; nothing: the input has ended."""
         if len(data) == READ_BYTES:
             self.more = True
             self.engine.resume(self)
         if not data:
             self.ended()
-        elif state == LINGER:
+        elif self.state == LINGER:
             self.linger_read(len(data))
         else:
             self.buffer = self.buffer + data if self.buffer else data
             self.proceed()  # switch
+
+    def read_on(self) -> None:
+        """Read of a body, or of what is thrown away."""
+        try:
+            data = read(self.fd, READ_BYTES)
+        except BlockingIOError:
+            self.more = False
+            return
+        except OSError:
+            data = b""
+        self.take_in(data)  # switch
 
     def ended(self) -> None:
         """The client sends no more."""
@@ -189,7 +205,10 @@ class Connection:
         if self.more and self.state < RUNNING:
             self.more = self.last
             self.engine.poller.rearm(self.fd)
-            self.readable()  # switch
+            if self.state < BODY:
+                self.readable()  # switch
+            else:
+                self.read_on()  # switch
             if self.last and self.state < RUNNING:
                 self.engine.resume(self)
 

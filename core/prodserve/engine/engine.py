@@ -40,6 +40,8 @@ may be busy with a view, or dead."""
 LAST_ACCEPTS = 1024
 """Connections that a worker takes from the backlog when it begins to drain."""
 RESUMED = 64
+TURN_S = 0.001
+"""How many connections go on, and for how long, before the loop looks for new events again."""
 FORGET_HEAD_S = 3
 """A connection that has been idle for so long forgets its last head."""
 TICK_S = 1.0
@@ -136,11 +138,6 @@ class Listener:
 
     def expire(self) -> None:
         """Never happens."""
-
-
-def take(waiting: deque[Connection]) -> list[Connection]:
-    """Those whose turn it is."""
-    return [waiting.popleft() for _ in range(min(RESUMED, len(waiting)))]
 
 
 class Engine:
@@ -425,16 +422,22 @@ class Engine:
     def _turn(self) -> None:
         self._scheduled = False
         self.poller.woken_s = time.monotonic()
-        turns = [(connection, connection.writable) for connection in take(self._writing)]
-        turns += [(connection, connection.resume) for connection in take(self._resumed)]
-        for connection, go_on in turns:
-            try:
-                go_on()  # switch
-            except Exception as error:  # a rim: the others of this round have nothing to do with it
-                self.failed(connection, error)
+        self._take_turns(self._writing, Connection.writable)  # switch
+        self._take_turns(self._resumed, Connection.resume)  # switch
         if self._resumed or self._writing:
             self._schedule()
         self.flush()  # switch
+
+    def _take_turns(self, waiting: deque[Connection], go_on: Callable[[Connection], None]) -> None:
+        end = time.monotonic() + TURN_S
+        for _ in range(min(RESUMED, len(waiting))):
+            connection = waiting.popleft()
+            try:
+                go_on(connection)  # switch
+            except Exception as error:  # a rim: the others of this round have nothing to do with it
+                self.failed(connection, error)
+            if time.monotonic() > end:
+                return
 
     # Ending
 
