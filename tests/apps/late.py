@@ -1,7 +1,8 @@
 """A WSGI application whose requests take as long as they are told to, in the ways in which applications do.
 
 ``/sleep?s=5`` waits, ``/swallow?s=5`` waits and catches what comes, ``/stream?s=.1`` sends a block every so often,
-``/state`` tells as JSON how requests ended, ``/left`` waits until its client is gone. ``&own=1`` has a request set its
+``/state`` tells as JSON how requests ended, ``/left`` waits until its client is gone,
+``/echo`` and ``/pieces`` answer with the request's name. ``&own=1`` has a request set its
 own deadline first; ``framework:app`` turns every exception into an answer of its own, as frameworks do.
 """
 
@@ -56,6 +57,17 @@ class Stream:
         ENDED[self.name] = f"closed after {self.sent} blocks"
 
 
+class Pieces(Stream):
+    """Sends its name letter by letter, and takes about so many seconds for it."""
+
+    def __next__(self) -> bytes:
+        if self.sent == len(self.name):
+            raise StopIteration
+        self.sent += 1
+        time.sleep(self.pause_s / len(self.name))
+        return self.name[self.sent - 1 : self.sent].encode()
+
+
 def app(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
     """The application."""
     query = dict(parse_qsl(environ["QUERY_STRING"]))
@@ -75,6 +87,12 @@ def app(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
         elif what == "stream":
             start_response("200 OK", headers)
             return Stream(name, seconds)
+        elif what == "pieces":
+            start_response("200 OK", headers)
+            return Pieces(name, seconds)
+        elif what.endswith("echo"):
+            (swallow if what.startswith("swallow") else wait)(seconds)
+            body = name.encode()
         elif what == "left":
             until = time.monotonic() + seconds
             while not environ["prodserve.client_disconnected"]() and time.monotonic() < until:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from random import Random
 from typing import Any
 
 import prodserve
@@ -224,3 +227,49 @@ def test_a_deadline_for_an_async_view_is_refused_with_a_word_of_what_does_it() -
 )
 def test_the_longest_prefix_counts(path: str, seconds: float) -> None:
     assert Limits(run_s=5, prefixes=(("/a/", 1), ("/a/b/", 0))).of(path) == seconds
+
+
+@pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind[0])
+def test_around_the_deadline_nobody_gets_the_answer_of_another(kind: tuple[str, str]) -> None:
+    """Requests that end before, at and after their deadline, on few slots, some in pieces, some of clients that go."""
+    random = Random(7)
+    wrong: list[object] = []
+    counts: Counter[int | str] = Counter()
+
+    def ask_many(number: int) -> None:
+        for turn in range(12):
+            name = f"{number}-{turn}"
+            path = random.choice(("echo", "echo", "pieces", "swallow-echo"))
+            with Client(worker.port) as client:
+                client.socket.settimeout(20)
+                first = request(f"/{path}?s={random.uniform(0.05, 0.55):.3f}&name={name}")
+                client.send(first + request(f"/echo?s=0&name={name}-next"))
+                if random.random() < 0.15:
+                    counts["gone"] += 1
+                    client.reset()
+                    continue
+                reply = client.reply()
+                counts["cut" if reply.cut else reply.status] += 1
+                if reply.status == 200 and not reply.cut:
+                    again = client.reply()
+                    if (reply.body, again.status, again.body) != (name.encode(), 200, f"{name}-next".encode()):
+                        wrong.append((name, reply, again))
+                elif reply.cut or reply.status == 503:
+                    if not client.at_end() or (reply.cut and not name.encode().startswith(reply.body)):
+                        wrong.append((name, reply))
+                else:
+                    wrong.append((name, reply))
+
+    with working(kind, APP, ROOT, slots=6, timeout=0.3, queue_timeout=20) as worker:
+        threads = [threading.Thread(target=ask_many, args=(number,)) for number in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert wrong == []
+        assert counts[200] >= 5
+        assert counts[503] >= 5
+        wait_until(lambda: len(state(worker)["ended"]) > 1, 10)
+        log = worker.server.log()
+        assert "Traceback" not in log
+        assert "were not looked at" not in log
