@@ -107,5 +107,9 @@ class Requests:
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """Send no more."""
         self._end.set()
         self._thread.join()

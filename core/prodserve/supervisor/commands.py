@@ -15,8 +15,8 @@ from prodserve.supervisor.supervision import Supervision
 class Commands:
     """Answers requests. ``describe`` gives what tells this server from others."""
 
-    def __init__(self, describe: Callable[[], Mapping[str, Any]]) -> None:
-        self.supervision: Supervision | None = None
+    def __init__(self, supervision: Supervision, describe: Callable[[], Mapping[str, Any]]) -> None:
+        self._supervision = supervision
         self._describe = describe
         self._waiting: dict[int, list[Caller]] = {}
         """Who waits for the fate of which generation."""
@@ -28,8 +28,7 @@ class Commands:
 
     def reload(self, _: Mapping[str, Any], caller: Caller) -> None:
         """Load the code anew: the caller hears of it when it serves, or why it does not."""
-        assert self.supervision is not None
-        number = self.supervision.reload()
+        number = self._supervision.reload()
         if number is None:
             caller.say({"ok": False, "why": "the server is ending, or can start no process"}, last=True)
             return
@@ -48,6 +47,5 @@ class Commands:
 
     def stop(self, _: Mapping[str, Any], caller: Caller) -> None:
         """End, as by SIGTERM: the connection closes when it has ended."""
-        assert self.supervision is not None
-        self.supervision.stop()
+        self._supervision.stop()
         caller.say({"event": "stopping"})

@@ -9,8 +9,8 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from prodserve.config.addresses import Bind
 from prodserve.errors import ConfigError, Problem
@@ -28,6 +28,8 @@ class Listener:
     path: str | None = None
     """Of a Unix socket that is ours to remove."""
     inode: int = 0
+    bind: str = ""
+    """The address as it was configured."""
 
     def close(self) -> None:
         """Close it; remove the file of a Unix socket unless another server has taken the name since."""
@@ -48,16 +50,30 @@ class Refused(Exception):
         self.problem = problem
 
 
-def listen(binds: Sequence[Bind], backlog: int, owner: Identity | None = None) -> list[Listener]:
-    """Bind and listen on all addresses; Unix sockets are given to ``owner``.
+def adopt(fd: int, url: str, bind: str) -> Listener:
+    """A listening socket that another supervisor has opened; its file, if it has one, is still that one's."""
+    os.set_inheritable(fd, False)
+    return Listener(socket.socket(fileno=fd), url, bind=bind)
+
+
+def listen(
+    binds: Sequence[Bind],
+    backlog: int,
+    owner: Identity | None = None,
+    adopted: Mapping[str, Sequence[Listener]] | None = None,
+) -> list[Listener]:
+    """Bind and listen on all addresses but those that are ``adopted`` already; Unix sockets are given to ``owner``.
 
     ``ConfigError`` with every address that is refused; then none stays open.
     """
     opened: list[Listener] = []
     problems: list[Problem] = []
     for bind in binds:
+        if adopted and str(bind) in adopted:
+            opened += adopted[str(bind)]
+            continue
         try:
-            opened += _OPENERS[bind.kind](bind, backlog)
+            opened += [replace(one, bind=str(bind)) for one in _OPENERS[bind.kind](bind, backlog)]
             if owner is not None and bind.kind == "unix":
                 os.chown(bind.path, owner.uid, owner.gid, follow_symlinks=False)
         except Refused as refused:

@@ -17,7 +17,9 @@ from prodserve.supervisor.lifecycle import Generation as GenerationState
 from prodserve.supervisor.lifecycle import Server
 from prodserve.supervisor.lifecycle import Worker as WorkerState
 
-VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
+TAKEOVER = "_PRODSERVE_TAKEOVER"
+"""The descriptor of the note that one supervisor leaves the next (``upgrade``)."""
+VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", TAKEOVER)
 """Meant for the supervisor alone: the application and its children must not see them."""
 STATUS_S = 5.0
 """Between two lines of status at least."""

@@ -16,14 +16,18 @@ from prodserve.supervisor.workers import alive
 
 
 class PidFile:
-    """Holds ``path`` while its ``with`` block runs; ``None``: no file is wanted."""
+    """Holds ``path`` while its ``with`` block runs; ``None``: no file is wanted. ``heir_of``: the server that this one
+    takes over from; its number stands there until ``inherit`` is called."""
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(self, path: str | None, heir_of: int = 0) -> None:
         self.path = None if path is None else os.path.abspath(path)
+        self._heir_of = heir_of
 
     def __enter__(self) -> PidFile:
         if self.path is not None:
             other = self._owner()
+            if other and other == self._heir_of:
+                return self
             if other and other != os.getpid() and alive(other) and looks_like_server(_command(other)):
                 what = f"{self.path} belongs to process {other}, which runs"
                 raise ConfigError([Problem("pid", what, f"kill {other}, or name another file")])
@@ -39,6 +43,11 @@ class PidFile:
     ) -> None:
         if self.path is not None and self._owner() == os.getpid():
             os.unlink(self.path)
+
+    def inherit(self) -> None:
+        """This server has taken over. ``OSError`` where the file can't be written any more."""
+        if self.path is not None:
+            self._write()
 
     def _write(self) -> None:
         aside = f"{self.path}.{os.getpid()}"

@@ -96,6 +96,11 @@ class Supervision:
 
     def stop(self) -> None:
         """End gracefully."""
+        self._board.state[0] = 1
+        self._step_server(ServerEvent.TERM)
+
+    def hand_over(self) -> None:
+        """Another server accepts on the same sockets: end gracefully, without waiting for clients to learn of it."""
         self._step_server(ServerEvent.TERM)
 
     def signalled(self, number: int) -> None:
@@ -103,7 +108,10 @@ class Supervision:
         event = SIGNALS.get(signal.Signals(number))
         if event is not None:
             self._log.info(f"{signal.Signals(number).name} received")
-            self._step_server(event)
+            if event is ServerEvent.TERM:
+                self.stop()
+            else:
+                self._step_server(event)
 
     def receive(self, process: Process) -> None:
         """Take the messages that ``process`` has sent."""
@@ -306,7 +314,6 @@ class Supervision:
             self._retry_s = self._now() + lifecycle.backoff_s(self._failures)
 
     def _retire_all(self, _: Generation | None) -> None:
-        self._board.state[0] = 1
         self._retry_s = None
         for generation in list(self.generations):
             self._step_generation(generation, GenerationEvent.RETIRE)
