@@ -193,6 +193,13 @@ def test_a_file_that_changed_just_now_is_waited_for(tree: Path, cache: Path) -> 
     assert 0 < sum(pauses) <= 2.0
 
 
+def test_it_may_rest_for_as_long_as_it_works(tree: Path, cache: Path) -> None:
+    timer = iter([10.0, 11.5, 20.0, 20.25])
+    pauses: list[float] = []
+    fill(cache, root_of(tree), encoders=GZIP, pause=pauses.append, timer=lambda: next(timer))
+    assert pauses == [1.5, 0.25]
+
+
 def test_a_file_from_the_future_is_left_alone(tree: Path, cache: Path) -> None:
     assert fill(cache, root_of(tree), encoders=GZIP, clock=lambda: time.time() - 1000).files == 0
 

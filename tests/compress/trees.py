@@ -52,11 +52,12 @@ def fill(
     clock: Callable[[], float] = now,
     pause: Callable[[float], None] = lambda _: None,
     follow_links: bool = False,
+    timer: Callable[[], float] | None = None,
 ) -> Outcome:
     """One pass."""
     cache.mkdir(mode=0o700, exist_ok=True)
     store = Store(str(cache), limit_bytes, clock)
-    filling = Filling(store, available() if encoders is None else encoders, clock, pause, lambda: True)
+    filling = Filling(store, available() if encoders is None else encoders, clock, pause, lambda: True, timer)
     filling.run([root], follow_links)
     return filling.outcome
 

@@ -12,13 +12,18 @@ CODE = "import sys; sys.path.append(sys.argv[1]); from prodserve.compress.proces
 
 def record(
     roots: Sequence[StaticRoot],
+    *,
     folder: str,
     limit_bytes: int,
     log_level: str,
     path: Sequence[object],
     follow_links: bool,
+    rests: bool,
 ) -> dict[str, Any]:
-    """What the process is told. Uploads are not compressed; folders served under several prefixes once."""
+    """What the process is told. Uploads are not compressed; folders served under several prefixes once.
+
+    ``rests``: it works half of the time only, since what it uses of a CPU quota is not there for the workers.
+    """
     named = {root.directory or id(root.files): root for root in roots if not root.uploads}
     return {
         "roots": [
@@ -31,6 +36,7 @@ def record(
         "log_level": log_level,
         "path": [entry for entry in path if isinstance(entry, str)],  # some put others into sys.path
         "follow_links": follow_links,
+        "rests": rests,
     }  # fmt: skip
 
 

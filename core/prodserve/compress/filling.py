@@ -51,7 +51,8 @@ class Outcome:
 
 
 class Filling:
-    """The pass. ``now`` is the time of day, ``pause`` sleeps, both in seconds; ``wanted`` says whether to go on."""
+    """The pass. ``now`` is the time of day, ``pause`` sleeps, both in seconds; ``wanted`` says whether to go on. With
+    ``timer`` it rests after each file for as long as that one took."""
 
     def __init__(
         self,
@@ -60,12 +61,14 @@ class Filling:
         now: Callable[[], float],
         pause: Callable[[float], None],
         wanted: Callable[[], bool],
+        timer: Callable[[], float] | None = None,
     ) -> None:
         self._store = store
         self._encoders = encoders
         self._now = now
         self._pause = pause
         self._wanted = wanted
+        self._timer = timer
         self.outcome = Outcome()
 
     def run(self, roots: Sequence[StaticRoot], follow_links: bool = False) -> None:
@@ -77,7 +80,7 @@ class Filling:
                 for tree, job in jobs:
                     if not self._wanted():
                         return
-                    self._do(tree, job)
+                    self._do_and_rest(tree, job)
             except CacheFull:
                 self.outcome.full = True
 
@@ -92,6 +95,12 @@ class Filling:
             return set(self._store.tried(file.state))
         except OSError:
             return set()  # somebody tidies up
+
+    def _do_and_rest(self, tree: FileTree, job: Job) -> None:
+        began_s = self._timer() if self._timer is not None else 0.0
+        self._do(tree, job)
+        if self._timer is not None:
+            self._pause(self._timer() - began_s)
 
     def _do(self, tree: FileTree, job: Job) -> None:
         tried = self._tried(job.file)  # by now: a file may have several names

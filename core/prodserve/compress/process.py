@@ -39,6 +39,7 @@ def main(parent: int) -> NoReturn:
         time.time,
         lambda duration_s: select.select([], [], [], duration_s) and None,
         lambda: os.getppid() == parent,
+        time.monotonic if plain["rests"] else None,
     )
     began_s = time.monotonic()
     try:

@@ -92,10 +92,11 @@ def allowed_cpus() -> Cpus:
     """The CPUs of this process."""
     host = os.cpu_count() or 1
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else host
-    return count_cpus(affinity, cgroup_quota(_read), host)
+    return count_cpus(affinity, cgroup_quota(read_text), host)
 
 
-def _read(path: str) -> str | None:
+def read_text(path: str) -> str | None:
+    """What a file of the kernel says; ``None`` where there is none."""
     try:
         with open(path, encoding="ascii") as file:
             return file.read()

@@ -18,6 +18,7 @@ from ..config.options import Config
 from ..files.encoded import EncodedCopies
 from ..observe.log import Log
 from ..observe.memory_file import write_json
+from ..supervisor.cpus import cgroup_quota, read_text
 from ..supervisor.launch import package_root
 
 
@@ -45,7 +46,15 @@ class Compressing:
         if folder is None:
             self._say_why()
             return 0
-        plain = record(self._roots, folder, config.cache_size, config.log_level, sys.path, config.follow_symlinks)
+        plain = record(
+            self._roots,
+            folder=folder,
+            limit_bytes=config.cache_size,
+            log_level=config.log_level,
+            path=sys.path,
+            follow_links=config.follow_symlinks,
+            rests=cgroup_quota(read_text) is not None,
+        )
         try:
             fd = write_json("prodserve-compress", plain)
             try:
