@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-flask test test-all lint format settings bench fuzz clean
+.PHONY: help install demo demo-flask test test-all lint format settings bench fuzz chaos clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench: $(STAMP) $(PEERS)  ## prodserve and its peers side by side (benchmarks/RE
 
 fuzz: $(STAMP)  ## coverage-guided fuzzing of the wire code
 	$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
+
+chaos: $(STAMP)  ## a server under load while everything goes wrong (CHAOS_ARGS="--seconds 600 --seed 1")
+	$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
 
 clean:  ## remove what the targets above made, .venv too
 	rm -rf $(VENV) demo build .tox .pytest_cache .mypy_cache .ruff_cache .coverage
