@@ -17,14 +17,14 @@ from django.core.signals import got_request_exception
 from django.db import close_old_connections, connections
 from django.template import engines
 from django.urls import get_resolver
-from prodserve.adapter import Advice, Facts, StaticRoot, WSGIApp
+from prodserve.adapter import Advice, AppPaths, Facts, StaticRoot, WSGIApp
 
 from . import settings_module
 from .media_roots import media_advice, media_roots
 from .static_roots import STATICFILES, collected_folder, static_roots, url_prefixes
 from .template_names import missing_advice
 from .thread_reasons import thread_reasons
-from .url_map import has_path
+from .url_map import app_paths
 
 
 class DjangoAdapter:
@@ -75,9 +75,9 @@ class DjangoAdapter:
         """MEDIA_URL, with the files of MEDIA_ROOT."""
         return media_roots()
 
-    def owns(self, path: str) -> bool:
-        """Whether a pattern of the URL map is exactly this path."""
-        return has_path(path)
+    def paths(self) -> AppPaths | None:
+        """The project's URL map."""
+        return app_paths()
 
     def file_advice(self, static: str, media: bool) -> Sequence[Advice]:
         """What was not collected, what templates name and the manifest has not, why uploads are not served."""

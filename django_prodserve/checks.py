@@ -79,8 +79,8 @@ def check_uploads(app_configs: Sequence[Any] | None, **options: Any) -> Iterable
         return [Info(what, hint=f"{found.fix}. {QUIET}", id="prodserve.I002")]
     what = f"prodserve serves the files in MEDIA_ROOT ({found.folder}) under {found.prefixes[0]} to everybody."
     hint = (
-        f"{QUIET} For files that only some may have: answer with X-Accel-Redirect in a view, and start it with "
-        f"--internal /internal/={found.folder}."
+        f"{QUIET} For files that only some may have: this, and a view that answers with X-Accel-Redirect "
+        "(--internal; docs/static-files.md)."
     )
     return [Info(what, hint=hint, id="prodserve.I001")]
 

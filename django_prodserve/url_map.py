@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
-from django.urls.resolvers import RegexPattern
+from django.urls.resolvers import LocalePrefixPattern, RegexPattern
 from django.views.static import serve
+from prodserve.adapter import AppPaths
 
 _PLAIN = re.compile(r"(?:[\w/~%!@,;:='\" -]|\\[./~%!@,;:='\" -])*", re.ASCII)
 """The beginning of a regular expression that stands for itself."""
 _ROUTE_END = "<"
+_ENDS = ("$", r"\Z", r"\z")
 
 
 class Claim(NamedTuple):
@@ -36,9 +38,14 @@ def claims() -> Iterator[Claim]:
         yield from _claims(get_resolver(), "")
 
 
-def has_path(path: str) -> bool:
-    """Whether a pattern is exactly ``path``."""
-    return any(claim.whole and claim.text == path.lstrip("/") for claim in claims())
+def app_paths() -> AppPaths:
+    """The paths that the project has."""
+    found = list(claims())
+    return AppPaths(
+        frozenset(f"/{claim.text}" for claim in found if claim.whole),
+        tuple(sorted({f"/{claim.text}" for claim in found if claim.text and not claim.whole})),
+        all=any(not claim.text and not claim.whole for claim in found),
+    )
 
 
 def view_below(prefix: str) -> str | None:
@@ -63,13 +70,17 @@ def literal(pattern: str, is_route: bool) -> tuple[str, bool]:
     if rest[:1] in ("?", "*", "{"):  # the last character may be absent
         text = text[:-2] if text[-2:-1] == "\\" else text[:-1]
         rest = "" if rest in ("?", "?$", r"?\Z") else rest
-    return text.replace("\\", ""), rest in ("", "$", r"\Z", r"\z")
+    return text.replace("\\", ""), rest in ("", *_ENDS)
 
 
 def _claims(resolver: URLResolver, before: str) -> Iterator[Claim]:
     for entry in resolver.url_patterns:
-        text, whole = literal(str(entry.pattern), not isinstance(entry.pattern, RegexPattern))
+        is_regex = isinstance(entry.pattern, RegexPattern)
+        text, whole = literal(str(entry.pattern), not is_regex)
+        if isinstance(entry.pattern, LocalePrefixPattern):  # one of several languages
+            text, whole = "", False
         if isinstance(entry, URLPattern):
+            whole = whole and (not is_regex or str(entry.pattern).endswith(_ENDS))
             yield Claim(before + text, whole, getattr(entry.callback, "view_class", entry.callback))
         elif whole:
             yield from _claims(entry, before + text)

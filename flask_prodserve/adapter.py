@@ -12,13 +12,14 @@ from typing import Any, cast
 
 from flask import Flask, got_request_exception
 from flask.cli import NoAppException, ScriptInfo
-from prodserve.adapter import Advice, Facts, StaticRoot, WSGIApp
+from prodserve.adapter import Advice, AppPaths, Facts, StaticRoot, WSGIApp
 from prodserve.errors import ConfigError, Problem
 from werkzeug.debug import DebuggedApplication
 
 from .extension import CONFIG_KEY
 from .static_roots import Left, survey
 from .thread_reasons import thread_reasons
+from .url_map import app_paths
 from .wrapping import layers
 
 
@@ -61,9 +62,9 @@ class FlaskAdapter:
         """None: Flask has no folder of uploads. ``--media`` names one."""
         return ()
 
-    def owns(self, path: str) -> bool:
-        """Whether a rule says exactly this path."""
-        return any(rule.rule == path for rule in self._app().url_map.iter_rules())
+    def paths(self) -> AppPaths | None:
+        """The app's rules."""
+        return app_paths(rule.rule for rule in self._app().url_map.iter_rules())
 
     def file_advice(self, static: str, media: bool) -> Sequence[Advice]:
         """The static folders that are left to the app, and why."""

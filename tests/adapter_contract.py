@@ -138,8 +138,10 @@ class AdapterContract:
         adapter, _ = generation
         assert all(isinstance(one, Advice) and is_line(one.what) for one in adapter.file_advice(static, media))
 
-    def test_it_knows_which_paths_are_the_apps_own(self, generation: tuple[Adapter, WSGIApp]) -> None:
-        assert generation[0].owns("/favicon.ico") in (True, False)
+    def test_the_paths_that_it_names_are_paths(self, generation: tuple[Adapter, WSGIApp]) -> None:
+        paths = generation[0].paths()
+        assert paths is None or all(path.startswith("/") for path in (*paths.exact, *paths.beginnings))
+        assert paths is None or paths.has(self.path)
 
     def test_the_app_answers_after_every_call_of_a_slots_life(self, generation: tuple[Adapter, WSGIApp]) -> None:
         adapter, app = generation

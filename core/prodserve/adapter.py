@@ -15,6 +15,24 @@ WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 @dataclass(frozen=True)
+class AppPaths:
+    """The paths for which an app has rules, as far as they are literal."""
+
+    exact: frozenset[str] = frozenset()
+    """``/``, ``/robots.txt``, ``/admin/``."""
+    beginnings: tuple[str, ...] = ()
+    """``/orders/``, of a rule for ``/orders/<id>``."""
+    all: bool = False
+    """There is a rule without such a beginning: any path may be the app's."""
+
+    def has(self, path: str) -> bool:
+        """Whether the app answers ``path``, be it by sending on to the form with a slash at its end."""
+        if self.all or path in self.exact or f"{path}/" in self.exact:
+            return True
+        return path.startswith(self.beginnings) or f"{path}/" in self.beginnings
+
+
+@dataclass(frozen=True)
 class StaticRoot:
     """One URL prefix whose files the server answers by itself.
 
@@ -34,6 +52,8 @@ class StaticRoot:
     """``index.html`` answers for a directory; the directory without its slash is sent on to the form with one."""
     fallback: str = ""
     """The file that answers for names which are no files: ``index.html`` of an application that runs in the browser."""
+    beside: AppPaths | None = None
+    """Of a root at ``/`` with a ``fallback``: what is left to the app all the same."""
     uploads: bool = False
     """The files come from strangers: they are looked up anew each time, have no encoded copies, no hidden names, and
     are sent so that a browser runs nothing of them in the site's name."""
@@ -93,8 +113,8 @@ class Adapter(Protocol):
     def media_roots(self) -> Sequence[StaticRoot]:
         """The files that users of the project upload, where everybody may have them."""
 
-    def owns(self, path: str) -> bool:
-        """Whether the app's URL map has exactly this path (not by a rule for every path)."""
+    def paths(self) -> AppPaths | None:
+        """What the app's URL map says; ``None``: it can't be seen."""
 
     def file_advice(self, static: str, media: bool) -> Sequence[Advice]:
         """What of the files is left to the app, or can't be found, and why. ``static``: ``auto``, ``always`` or

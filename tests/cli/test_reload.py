@@ -45,8 +45,8 @@ class Adapter:
     def media_roots(self):
         return ()
 
-    def owns(self, path):
-        return True
+    def paths(self):
+        return None
 
     def file_advice(self, static, media):
         return ()

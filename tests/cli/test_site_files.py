@@ -191,6 +191,36 @@ def test_the_banner_says_what_is_served_from_where(django: Server, flask: Server
     assert "/files/  7 files from --media (uploads, sandboxed)" in flask.log()
 
 
+ROOT_APP = """
+from flask import Flask
+app = Flask(__name__)
+@app.route("/api/things", methods=["GET", "POST"])
+@app.route("/shop/")
+@app.route("/users/<name>")
+def view(name=""):
+    return "flask"
+"""
+AT_ROOT = [
+    ("GET", "/", 200, "the page"),
+    ("GET", "/app.js", 200, "the code"),
+    ("GET", "/orders/7?x=1", 200, "the page"),
+    ("GET", "/api/things", 200, "flask"),
+    ("POST", "/api/things", 200, "flask"),
+    ("GET", "/users/eve", 200, "flask"),
+    ("GET", "/shop", 308, None),
+    ("GET", "/gone.js", 404, None),
+    ("POST", "/orders/7", 405, None),
+]
+
+
+def test_an_application_for_browsers_at_the_root_leaves_the_apps_own_paths_to_it(folder: Path) -> None:
+    (folder / "code" / "api.py").write_text(ROOT_APP)
+    for server in serving(folder, [FLASK, "--app", "api", "prodserve"], "--spa", f"/={folder / 'spa'}"):
+        for method, path, status, text in AT_ROOT:
+            found = get(server, path, method)
+            assert found == (status, text if text is not None else found[1]), path
+
+
 def test_a_login_wall_of_a_flask_app_is_not_passed_by_unless_asked_to(folder: Path) -> None:
     for server in serving(folder, [FLASK, "--app", "hello", "prodserve"]):
         assert get(server, "/static/site.css") == (403, "no entry")

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from django.conf.urls.i18n import i18n_patterns
 from django.conf.urls.static import static
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +16,7 @@ from django.views import View
 from django.views.static import serve
 from pytest_django import Settings
 
-from django_prodserve.url_map import has_path, literal, view_below
+from django_prodserve.url_map import app_paths, literal, view_below
 
 
 def page(request: HttpRequest, **found: str) -> HttpResponse:
@@ -77,7 +78,30 @@ OWN = [
 @pytest.mark.parametrize(("patterns", "own"), OWN)
 def test_a_path_is_the_projects_where_a_pattern_is_exactly_it(serving: Any, patterns: list[Any], own: bool) -> None:
     serving(*patterns)
-    assert has_path("/robots.txt") is own
+    assert ("/robots.txt" in app_paths().exact) is own
+
+
+PATHS = [
+    ([path("", page), path("orders/<int:id>", page), path("admin/", include([path("x/", page)]))], False),
+    ([re_path(r"^$", page), re_path(r"^orders/", page), re_path(r"^admin/x/$", page)], False),
+    ([path("", page), path("orders/<int:id>", page), path("admin/x/", page), path("<path:any>", page)], True),
+    ([re_path("", page)], True),
+    ([path("<slug:shop>/", include([path("x", page)]))], True),
+    (i18n_patterns(path("x", page)), True),
+]
+
+
+@pytest.mark.parametrize(("patterns", "all"), PATHS)
+def test_the_paths_of_a_project_are_told_from_those_that_it_has_not(
+    serving: Any, patterns: list[Any], all: bool
+) -> None:
+    serving(*patterns)
+    paths = app_paths()
+    assert paths.all is all
+    for own in ("/", "/orders/7", "/admin/x/", "/admin/x"):
+        assert paths.has(own)
+    for other in ("/order", "/profile", "/admin/y"):
+        assert paths.has(other) is all
 
 
 BELOW = [

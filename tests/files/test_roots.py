@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prodserve.adapter import StaticRoot
+from prodserve.adapter import Advice, AppPaths, StaticRoot
 from prodserve.config.options import Config
 from prodserve.errors import ConfigError
 from prodserve.files.roots import (
@@ -15,6 +15,7 @@ from prodserve.files.roots import (
     browser_apps,
     configured_roots,
     extra_roots,
+    file_advice,
     root_files,
     upload_roots,
 )
@@ -50,10 +51,13 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     ]
 
 
+PATHS = AppPaths(frozenset({"/api"}), ("/orders/",))
+
+
 class Framework:
     """A framework that has one of everything."""
 
-    def __init__(self, folder: Path, own: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, own: AppPaths | None = PATHS) -> None:
         self.folder = folder
         self.own = own
         self.asked: bool | None = None
@@ -65,8 +69,11 @@ class Framework:
     def media_roots(self) -> list[StaticRoot]:
         return [StaticRoot("/uploads/", str(self.folder), uploads=True, source="framework")]
 
-    def owns(self, path: str) -> bool:
-        return path in self.own
+    def paths(self) -> AppPaths | None:
+        return self.own
+
+    def file_advice(self, static: str, media: bool) -> list[Advice]:
+        return [Advice(f"{static} {media}")]
 
 
 def roots(config: Config, framework: Framework) -> list[tuple[str, str]]:
@@ -92,6 +99,35 @@ def test_roots_come_in_the_order_in_which_they_are_asked(folder: Path) -> None:
         ("/static/", "framework"),
         ("/", "robots.txt"),
     ]
+
+
+def test_an_application_for_browsers_knows_what_is_left_to_the_app_beside_it(folder: Path) -> None:
+    adapter: Any = Framework(folder)
+    config = Config(spa=(f"/={folder}",))
+    assert all_roots(config, adapter)[0].beside is PATHS
+    assert [one.what for one in file_advice(config, adapter)] == ["auto True"]
+
+
+@pytest.mark.parametrize(("paths", "why"), [(None, "not known"), (AppPaths(all=True), "rules for every path")])
+def test_at_the_root_it_is_said_where_the_app_keeps_all_other_paths(
+    folder: Path, paths: AppPaths | None, why: str
+) -> None:
+    adapter: Any = Framework(folder, paths)
+    _, advice = file_advice(Config(spa=(f"/={folder}", f"/app={folder}")), adapter)
+    assert advice.what.startswith("--spa /: index.html answers for / only")
+    assert why in advice.what
+
+
+@pytest.mark.parametrize(("below", "served"), [("private", False), ("", False), ("..", True), ("../beside", True)])
+def test_uploads_that_hold_protected_files_are_not_served(folder: Path, below: str, served: bool) -> None:
+    media = folder / "media"
+    (media / "private").mkdir(parents=True)
+    (folder / "beside").mkdir()
+    adapter: Any = Framework(media)
+    config = Config(internal=(f"/internal/={media / below}",), serve_static="never")
+    assert [root.url_prefix for root in all_roots(config, adapter)] == (["/uploads/"] if served else [])
+    assert any("--internal is in it" in one.what for one in file_advice(config, adapter)) is not served
+    assert len(file_advice(replace(config, serve_media=False), adapter)) == 1
 
 
 @pytest.mark.parametrize(
@@ -145,10 +181,6 @@ def test_what_is_wrong_with_any_kind_of_root_is_said_at_once(tmp_path: Path) -> 
     assert where == ["--static", "--spa", "--media"]
 
 
-def owned(*paths: str) -> Callable[[str], bool]:
-    return lambda path: path in paths
-
-
 def test_the_first_favicon_and_robots_txt_at_the_top_of_a_root_answer_at_the_root_of_the_site(tmp_path: Path) -> None:
     for name in ("one/favicon.ico", "two/favicon.ico", "two/robots.txt", "two/deep/robots.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -156,13 +188,15 @@ def test_the_first_favicon_and_robots_txt_at_the_top_of_a_root_answer_at_the_roo
     one, two = StaticRoot("/1/", str(tmp_path / "one")), StaticRoot("/2/", str(tmp_path / "two"))
     listed = StaticRoot("/3/", files={"favicon.ico": str(tmp_path / "two" / "favicon.ico")})
     favicon, robots = str(tmp_path / "one" / "favicon.ico"), str(tmp_path / "two" / "robots.txt")
-    (root,) = root_files([one, two, listed], owned())
+    (root,) = root_files([one, two, listed], PATHS)
     assert (root.url_prefix, root.files) == ("/", {"favicon.ico": favicon, "robots.txt": robots})
-    (root,) = root_files([listed, one], owned())
+    (root,) = root_files([listed, one], PATHS)
     assert root.files == {"favicon.ico": str(tmp_path / "two" / "favicon.ico")}
-    (root,) = root_files([one, two], owned("/robots.txt"))
+    (root,) = root_files([one, two], AppPaths(frozenset({"/robots.txt"})))
     assert root.files == {"favicon.ico": favicon}
-    assert root_files([one], owned("/favicon.ico")) == []
+    assert root_files([one], AppPaths(frozenset({"/favicon.ico"}))) == []
+    assert root_files([one], AppPaths(all=True)) != []
+    assert root_files([one], None) == []
 
 
 def test_neither_uploads_nor_folders_nor_links_that_lead_out_are_a_favicon(tmp_path: Path) -> None:
@@ -177,5 +211,5 @@ def test_neither_uploads_nor_folders_nor_links_that_lead_out_are_a_favicon(tmp_p
         StaticRoot("/links/", str(tmp_path / "links")),
         StaticRoot("/gone/", files={"favicon.ico": str(tmp_path / "gone")}),
     ]
-    assert root_files(places, owned()) == []
-    assert len(root_files(places, owned(), follow_links=True)) == 1
+    assert root_files(places, PATHS) == []
+    assert len(root_files(places, PATHS, follow_links=True)) == 1

@@ -63,12 +63,21 @@ def test_no_way_of_asking_is_named_where_there_is_none() -> None:
     assert advice.fix == ""
 
 
-def test_a_path_is_the_apps_own_where_a_rule_says_exactly_it() -> None:
+def test_the_paths_of_an_app_are_those_of_its_rules() -> None:
     app = Flask("tests")
-    app.add_url_rule("/robots.txt", view_func=lambda: "mine", endpoint="robots")
+    for rule in ("/robots.txt", "/orders/<int:id>", "/shop/"):
+        app.add_url_rule(rule, view_func=lambda: "mine", endpoint=rule)
+    paths = adapter_of(app).paths()
+    assert paths is not None
+    for own in ("/robots.txt", "/orders/7", "/orders", "/shop", "/shop/", "/static/a.css"):
+        assert paths.has(own)
+    for other in ("/", "/favicon.ico", "/profile", "/shop/x"):
+        assert not paths.has(other)
     app.add_url_rule("/<path:any>", view_func=lambda any: any, endpoint="any")
-    assert adapter_of(app).owns("/robots.txt")
-    assert not adapter_of(app).owns("/favicon.ico")
+    paths = adapter_of(app).paths()
+    assert paths is not None
+    assert paths.all
+    assert "/favicon.ico" not in paths.exact
 
 
 @pytest.mark.parametrize("where", ["debug", "debugger"])

@@ -19,7 +19,7 @@ from ..config.explain import explain
 from ..config.options import POSITIONAL, Config
 from ..config.resolve import DEFAULT, Resolution, reloaded, trace
 from ..errors import ConfigError, Problem, ProdserveError
-from ..files.roots import all_roots
+from ..files.roots import all_roots, file_advice
 from ..observe.log import Log
 from ..observe.tracebacks import app_traceback
 from ..supervisor import activation
@@ -144,7 +144,7 @@ def _check(adapter: Adapter, config: Config, model: Model, advice: tuple[Advice,
         adapter.load()
         roots = all_roots(config, adapter)
         facts = adapter.facts()
-        found = (*advice, *facts.advice, *adapter.file_advice(config.serve_static, config.serve_media))
+        found = (*advice, *facts.advice, *file_advice(config, adapter))
     print("\n".join(findings(config, facts, model, roots, found)))
     sys.exit(0)
 

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 from typing import Any
 
-from ..adapter import Advice, Facts, StaticRoot, WSGIApp
+from ..adapter import Advice, AppPaths, Facts, StaticRoot, WSGIApp
 from .target import find, parse_target
 
 BLOCKING = {
@@ -81,9 +81,9 @@ class ModuleAdapter:
         """None but those of ``--media``."""
         return ()
 
-    def owns(self, path: str) -> bool:
-        """Nothing is known of its URLs: any may be its own."""
-        return True
+    def paths(self) -> AppPaths | None:
+        """Nothing is known of its URLs."""
+        return None
 
     def file_advice(self, static: str, media: bool) -> Sequence[Advice]:
         """Nothing is known of its files."""

@@ -32,6 +32,7 @@ class Mount:
         )
         self.index = root.index
         self.fallback = root.fallback
+        self._beside = root.beside
         self.uploads = root.uploads
         self.targets: tuple[bytes, ...] = (self.prefix,)
         """The beginnings of the targets that may be files of it."""
@@ -55,7 +56,9 @@ class Mount:
 
     def stands_in(self, name: str) -> str:
         """The file that answers for ``name``, which is none: a page of the application in the browser, but no style
-        sheet or script that was deleted. ``""``: none does."""
+        sheet or script that was deleted, and beside an app at ``/`` none of that one's pages. ``""``: none does."""
+        if self.prefix == b"/" and (self._beside is None or self._beside.has(f"/{name}")):
+            return ""
         return self.fallback if self.fallback and media_type(name) == UNKNOWN else ""
 
     def look_up(self, name: str, tick_s: int, now_s: int) -> ServedFile:

@@ -8,11 +8,12 @@ checks before the start all ask here.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from posix import close as close_now  # gevent's os.close waits for the loop to come round
 
-from ..adapter import Adapter, StaticRoot
+from ..adapter import Adapter, Advice, AppPaths, StaticRoot
 from ..config.options import Config
 from ..errors import ConfigError, Problem
 from .trees import DirectoryTree, FileTree, ListedTree
@@ -26,12 +27,30 @@ ROOT_FILES = ("favicon.ico", "robots.txt")
 
 def all_roots(config: Config, adapter: Adapter) -> list[StaticRoot]:
     """Every root. Called after ``adapter.load``; ``ConfigError`` with everything that is wrong in ``config``."""
-    roots = configured_roots(config)
+    paths = adapter.paths()
+    roots = [replace(root, beside=paths) if root.fallback else root for root in configured_roots(config)]
     if config.serve_media:
-        roots += adapter.media_roots()
+        roots += [root for root in adapter.media_roots() if _protected(root, config.internal) is None]
     if config.serve_static != NEVER:
         roots += adapter.static_roots(config.serve_static == ALWAYS)
-    return [*roots, *root_files(roots, adapter.owns, config.follow_symlinks)]
+    return [*roots, *root_files(roots, paths, config.follow_symlinks)]
+
+
+def file_advice(config: Config, adapter: Adapter) -> list[Advice]:
+    """What is not served as one might expect, and why. Called after ``all_roots``."""
+    advice = list(adapter.file_advice(config.serve_static, config.serve_media))
+    for root in adapter.media_roots() if config.serve_media else ():
+        inside = _protected(root, config.internal)
+        if inside is not None:
+            what = f"files in {root.source} are not served: {inside} of --internal is in it, which is not for everybody"
+            advice.append(Advice(what, f"--no-serve-media, or move {inside} elsewhere"))
+    paths = adapter.paths()
+    for root in browser_apps(config.spa, config.follow_symlinks):
+        if root.url_prefix == "/" and (paths is None or paths.all):
+            reason = "its URLs are not known" if paths is None else "it has rules for every path"
+            what = f"--spa /: {PAGE} answers for / only; other pages are left to the application, because {reason}"
+            advice.append(Advice(what, f"--spa /app={root.directory}"))
+    return advice
 
 
 def configured_roots(config: Config) -> list[StaticRoot]:
@@ -82,18 +101,19 @@ def upload_roots(media: Sequence[str]) -> list[StaticRoot]:
     return [StaticRoot(prefix, directory, uploads=True, source="--media") for prefix, directory in named]
 
 
-def root_files(
-    roots: Iterable[StaticRoot], owned: Callable[[str], bool], follow_links: bool = False
-) -> list[StaticRoot]:
+def root_files(roots: Iterable[StaticRoot], paths: AppPaths | None, follow_links: bool = False) -> list[StaticRoot]:
     """A root at ``/`` with the favicon and the robots.txt that lie at the top of ``roots``, the first of each name.
 
-    ``owned``: whether the app itself answers exactly that path; then it is left to it. Uploads are nobody's favicon.
+    What the app itself has a rule for, exactly, is left to it, and all of it where its rules can't be seen. Uploads
+    are nobody's favicon.
     """
+    if paths is None:
+        return []
     trusted = [root for root in roots if not root.uploads]
     files: dict[str, str] = {}
     for name in ROOT_FILES:
         path = next(filter(None, (_path_in(root, name, follow_links) for root in trusted)), None)
-        if path is not None and not owned(f"/{name}"):
+        if path is not None and f"/{name}" not in paths.exact:
             files[name] = path
     return [StaticRoot("/", files=files, source=", ".join(files))] if files else []
 
@@ -104,6 +124,16 @@ def _path_in(root: StaticRoot, name: str, follow_links: bool) -> str | None:
         ListedTree(root.files) if root.files is not None else DirectoryTree(root.directory or os.devnull, follow_links)
     )
     return tree.path(name) if _has(tree, name) else None
+
+
+def _protected(root: StaticRoot, internal: Iterable[str]) -> str | None:
+    """A directory of ``--internal`` that would be served to everybody below ``root``."""
+    above = os.path.realpath(root.directory or os.devnull)
+    for one in internal:
+        directory = one.partition("=")[2]
+        if os.path.commonpath((above, os.path.realpath(directory))) == above:
+            return directory
+    return None
 
 
 def _has(tree: FileTree, name: str) -> bool:

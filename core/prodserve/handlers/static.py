@@ -173,7 +173,7 @@ class StaticFiles:
             except IsADirectoryError:
                 if mount.index and mount.has(f"{name}/{INDEX}"):
                     raise
-            if mount.prefix != b"/" and (name := mount.stands_in(page)):
+            if name := mount.stands_in(page):
                 return self._find_in(mount, name, (), tick_s)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 

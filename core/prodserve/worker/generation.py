@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 from prodserve.adapter import Adapter, StaticRoot, WSGIApp
 from prodserve.config.options import Config
 from prodserve.files.census import count_files
-from prodserve.files.roots import all_roots
+from prodserve.files.roots import all_roots, file_advice
 from prodserve.observe.board import Board
 from prodserve.observe.log import Log
 from prodserve.observe.title import set_title
@@ -52,8 +52,7 @@ def run(adapter: Adapter, config: Config, role: Role) -> NoReturn:
         roots = all_roots(config, adapter)
         static = [describe_root(root) for root in roots]
         facts = asdict(adapter.facts())
-        more_advice = adapter.file_advice(config.serve_static, config.serve_media)
-        facts["advice"] = [*facts["advice"], *map(asdict, more_advice)]
+        facts["advice"] = [*facts["advice"], *map(asdict, file_advice(config, adapter))]
         loaded_state = inherited_state(role.model)
         why = unfit(app, adapter, config, role)
         adapter.before_fork()
