@@ -31,9 +31,8 @@ class Outcome:
     codings: list[str] = field(default_factory=list)
     full: bool = False
 
-    def add(self, size: int, sizes: Mapping[str, int]) -> None:
-        """One more file, with the sizes of its copies."""
-        made = {coding: copy for coding, copy in sizes.items() if copy}
+    def add(self, size: int, made: Mapping[str, int]) -> None:
+        """One more file, with the sizes of the copies that were made of it."""
         if made:
             self.files += 1
             self.before_bytes += size
@@ -112,8 +111,8 @@ class Filling:
         except OSError:
             return  # forbidden, or gone
         if content is not None:
-            note = self._store.put(job.file.state, content, encoders, worth_encoding(content))
-            self.outcome.add(len(content), note.sizes)
+            made = self._store.put(job.file.state, content, encoders, worth_encoding(content))
+            self.outcome.add(len(content), made)
 
     def _grown_up(self, file: Candidate) -> bool:
         """Wait until a change would show; whether it would by then (no file of the future has one)."""

@@ -7,9 +7,7 @@ goes to the log on its standard error. It ends with the process that started it,
 from __future__ import annotations
 
 import ctypes
-import gc
 import os
-import select
 import signal
 import sys
 import time
@@ -37,7 +35,7 @@ def main(parent: int) -> NoReturn:
         Store(plain["folder"], plain["limit_bytes"], time.time),
         available(),
         time.time,
-        lambda duration_s: select.select([], [], [], duration_s) and None,
+        time.sleep,
         lambda: os.getppid() == parent,
         time.monotonic if plain["rests"] else None,
     )
@@ -74,4 +72,3 @@ def step_back(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(0)
-    gc.disable()

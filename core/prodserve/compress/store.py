@@ -107,32 +107,29 @@ class Store:
             os.utime(path)
         return {coding for coding, size in note.sizes.items() if not size or coding in there}
 
-    def put(self, state: FileState, content: bytes, encoders: Mapping[str, Encoder], worth: bool) -> Note:
-        """Make the copies of a content that are not there yet, and note them for that state.
+    def put(self, state: FileState, content: bytes, encoders: Mapping[str, Encoder], worth: bool) -> dict[str, int]:
+        """Make the copies of a content that are not there yet, and note all of them for that state.
 
-        Without ``worth`` the note says that there are none. Raises ``CacheFull``, or ``OSError`` where nothing can be
-        written.
+        Gives the sizes of those that were made. Without ``worth`` the note says that there are none. Raises
+        ``CacheFull``, or ``OSError`` where nothing can be written.
         """
         name = content_name(content)
         self._kept.add(name)
         former = self._copies.read(state)
         sizes = dict(former.sizes) if former is not None and former.content == name else {}
+        made: dict[str, int] = {}
         for coding, encoder in encoders.items():
-            sizes[coding] = self._copy(name, coding, encoder, content) if worth else 0
-        note = Note(name, sizes)
-        self._write(name, self._copies.note(state), note.text.encode("ascii"))
-        return note
-
-    def _copy(self, name: str, coding: str, encoder: Encoder, content: bytes) -> int:
-        """The size of the copy in one coding, which is made unless it is there; 0: not smaller."""
-        path = self._copies.content(name, coding)
-        size = _verified(path, encoder, content)
-        if size is None:
-            encoded = encoder.encode(content)
-            size = len(encoded) if len(encoded) < len(content) else 0
-            if size:
-                self._write(name, path, encoded)
-        return size
+            path = self._copies.content(name, coding)
+            size = _verified(path, encoder, content) if worth else 0
+            if size is None:
+                encoded = encoder.encode(content)
+                size = len(encoded) if len(encoded) < len(content) else 0
+                if size:
+                    self._write(name, path, encoded)
+                    made[coding] = size
+            sizes[coding] = size
+        self._write(name, self._copies.note(state), Note(name, sizes).text.encode("ascii"))
+        return made
 
     def _write(self, name: str, path: str, data: bytes) -> None:
         self.make_room(space(len(data)))

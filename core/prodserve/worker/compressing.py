@@ -10,6 +10,7 @@ import os
 import posix
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ..adapter import StaticRoot
 from ..compress.errand import CODE, record
@@ -80,7 +81,7 @@ class Compressing:
         if pid:
             from gevent.monkey import get_original
 
-            get_original("_thread", "start_new_thread")(posix.waitpid, (pid, 0))
+            get_original("_thread", "start_new_thread")(_wait, (pid,))
 
     def _say_why(self) -> None:
         if self._config.cache_dir is None:
@@ -93,3 +94,8 @@ class Compressing:
                 "or others may write to it\n"
                 f"fix: install -d -m 700 -o $USER {self._config.cache_dir}, or leave --cache-dir out"
             )
+
+
+def _wait(pid: int) -> None:
+    with suppress(ChildProcessError):  # the app waited for every child
+        posix.waitpid(pid, 0)
