@@ -349,4 +349,5 @@ ACTS: dict[str, Callable[..., Iterable[Any]]] = {
     "hoard": hoards,
     "killed": is_killed_later,
     "terminate": forks_and_terminates,
+    "pid": lambda environ, start: (start("200 OK", []), [str(os.getpid()).encode()])[1],
 }
