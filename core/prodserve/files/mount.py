@@ -113,9 +113,10 @@ class Mount:
     ) -> list[tuple[int, str, str, FileState, FileState]]:
         """The same of the copies in the cache folder. They are dated as the file itself, on every machine alike."""
         assert self._copies is not None
-        made = self._copies.copies(own)
-        if not made and not os.path.lexists(note := self._copies.note(own)):
+        note = self._copies.note(own)
+        if not os.path.lexists(note):  # before it is read: one that appears in between is noticed later
             absent.append(note)
+        made = self._copies.copies(own)
         return [
             (state.size, coding, path, state, own)
             for coding, path, state in made
