@@ -6,8 +6,7 @@ of it comes with its first use.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # for type checkers only, and without the import
 if TYPE_CHECKING:
     from .errors import ClientDisconnected as ClientDisconnected
     from .errors import RequestTimeout as RequestTimeout
@@ -18,7 +17,7 @@ VERSION = "0.1.0"
 _PUBLIC = {"deadline": "views", "RequestTimeout": "errors", "ClientDisconnected": "errors"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'prodserve' has no attribute {name!r}")
     from importlib import import_module

@@ -8,6 +8,7 @@ import pytest
 from prodserve.config.kinds import (
     INTERNAL_ROOTS,
     PATH,
+    PREFIX_SECONDS,
     STATIC_ROOTS,
     SWITCH,
     Kind,
@@ -60,6 +61,9 @@ READ = [
     (INTERNAL_ROOTS, "/internal/=/srv/a", ("/internal/=/srv/a",)),
     (STATIC_ROOTS, ["/a/=/srv/a,b"], ("/a/=/srv/a,b",)),
     (STATIC_ROOTS, "", ()),
+    (PREFIX_SECONDS, "/reports/=120", ("/reports/=120",)),
+    (PREFIX_SECONDS, "/a/=1.5s, /b/=2m", ("/a/=1.5", "/b/=120")),
+    (PREFIX_SECONDS, {"/a=b/": 5, "/b/": "500ms"}, ("/a=b/=5", "/b/=0.5")),
 ]
 
 

@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from random import Random
 from typing import Any
 
-import prodserve
 import pytest
 from prodserve.engine.deadlines import Limits
 
@@ -200,25 +199,6 @@ def test_work_for_a_client_that_is_gone_can_be_cancelled(method: str, ended: str
         wait_until(lambda: method in state(worker)["ended"], 5)
         assert state(worker)["ended"] == {"": "done", method: ended, "other": "done"}
         assert "[ERROR]" not in worker.server.log()
-
-
-def test_a_deadline_is_no_business_of_another_server() -> None:
-    view = prodserve.deadline(5)(lambda: "called")
-    assert view() == "called"
-    prodserve.deadline(0)
-
-
-@pytest.mark.parametrize("seconds", [-1, "5", float("inf"), float("nan"), None])
-def test_a_deadline_is_a_number_of_seconds(seconds: Any) -> None:
-    with pytest.raises(ValueError, match="must be a number"):
-        prodserve.deadline(seconds)
-
-
-def test_a_deadline_for_an_async_view_is_refused_with_a_word_of_what_does_it() -> None:
-    async def view() -> None: ...
-
-    with pytest.raises(TypeError, match="--timeout-for"):
-        prodserve.deadline(5)(view)
 
 
 @pytest.mark.parametrize(
