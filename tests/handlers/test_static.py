@@ -31,7 +31,7 @@ def site(tree: Path) -> Iterator[Site]:
     site = Site(StaticRoot("/static/", str(tree), immutable=frozenset({"app.3f2a.js"})))
     yield site
     site.later(20)
-    site.files.tick(site.tick_s)  # files that nobody asks for are closed
+    site.files.tick(site.tick_s, 100)  # files that nobody asks for are closed
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -397,9 +397,9 @@ def test_an_open_file_is_closed_when_nobody_asks_for_it_any_more(site: Site, tre
     site.get("/static/large.bin")
     assert is_open()
     for _ in range(10):
-        site.files.tick(site.tick_s)
+        site.files.tick(site.tick_s, 100)
         site.later()
-    site.files.tick(site.tick_s)
+    site.files.tick(site.tick_s, 100)
     assert not is_open()
     assert site.get("/static/large.bin").body == LARGE
 

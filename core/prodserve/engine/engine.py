@@ -25,7 +25,7 @@ from ..observe.access_log import AccessLog
 from ..observe.log import Log
 from .admission import Room, Shares
 from .body import Body
-from .connection import CLOSED, ENDINGS, IDLE, LINGER, NEVER, PIECE_BYTES, Connection
+from .connection import CLOSED, ENDINGS, IDLE, LINGER, NEVER, Connection
 from .memory import SPOOLED_FROM_BYTES, Memory, spool
 from .pace import seconds_per_byte
 from .poller import EpollPoller, WatcherPoller
@@ -70,7 +70,6 @@ class Files(Protocol):
 
     def hot(self, target: bytes, now_s: int, accept_encoding: str | None) -> Answer | None: ...
     def hot_unchanged(self, target: bytes, now_s: int, fields: Mapping[str, str]) -> Answer | None: ...
-    def tick(self, now_s: int) -> None: ...
     def answer(self, method: str, target: bytes, fields: Mapping[str, str], now_s: int) -> Answer | None: ...
 
 
@@ -207,8 +206,6 @@ class Engine:
         self._resumed: deque[Connection] = deque()
         self._writing: deque[Connection] = deque()
         self._scheduled = False
-        self.piece = memoryview(bytearray(PIECE_BYTES))
-        """Room for what is read from a file and written at once."""
         self.overloaded = plain_answer(503, [("Retry-After", "5")])
         self.tick()
         self._timer = loop.timer(TICK_S, TICK_S)
@@ -228,8 +225,6 @@ class Engine:
         self.endings = tuple(date + ending for ending in ENDINGS)
         if self.connections:
             self._sweep(now)
-        if self.files is not None:
-            self.files.tick(now)
         self.room.report(now)
         if self.shares is not None:
             self.shares.report(now)

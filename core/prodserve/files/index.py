@@ -21,7 +21,8 @@ from .trees import is_at
 
 FILES_MAX = 16384
 CONTENTS_LIMIT_BYTES = 16 * 1024 * 1024
-DESCRIPTORS_MAX = 16384
+DESCRIPTORS_MAX = 2048
+"""Until ``tick`` says how many there is room for."""
 DESCRIPTOR_IDLE_S = 5
 """An open file keeps its room on the disk, also when it was deleted."""
 
@@ -95,9 +96,7 @@ class FileIndex(Contents):
                 raise FileChanged(file)
         else:
             held = super().open(file, chosen)
-            if self.files.get(file.key) is file:
-                while len(self._held) >= self.descriptors_max:
-                    self._let_go(next(iter(self._held)))
+            if self.files.get(file.key) is file and self._room_to_hold():
                 chosen.held = held
                 self._held[chosen] = file
         return held
@@ -122,13 +121,24 @@ class FileIndex(Contents):
         file.remember(accept_encoding, answer)
         return answer
 
-    def release_idle(self, tick_s: int) -> None:
-        """Close the descriptors of files that nobody has asked for within the last seconds."""
+    def tick(self, tick_s: int, descriptors_max: int) -> None:
+        """Once a second: close the files that nobody has asked for within the last seconds, and those for which there
+        is no room any more."""
+        self.descriptors_max = min(descriptors_max, self._files_max)
         while self._held:
             representation, file = next(iter(self._held.items()))
-            if file.checked_s > tick_s - DESCRIPTOR_IDLE_S:
+            if file.checked_s > tick_s - DESCRIPTOR_IDLE_S and len(self._held) <= self.descriptors_max:
                 return
             self._let_go(representation)
+
+    def _room_to_hold(self) -> bool:
+        """The same for descriptors as ``_room_for`` for contents."""
+        while len(self._held) >= self.descriptors_max:
+            oldest = next(iter(self._held), None)
+            if oldest is None or self._held[oldest].checked_s == self._tick_s:
+                return False
+            self._let_go(oldest)
+        return True
 
     def _room_for(self, size: int) -> bool:
         """Make room in memory at the cost of what was not used in this second. What is in use stays: where more is in

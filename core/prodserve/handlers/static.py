@@ -98,9 +98,9 @@ class StaticFiles:
             (get("HTTP_ACCEPT_ENCODING"), get("HTTP_IF_NONE_MATCH"), get("HTTP_IF_MODIFIED_SINCE"))
         )
 
-    def tick(self, now_s: int) -> None:
-        """Once a second: give back what nobody has asked for lately."""
-        self._index.release_idle(now_s)
+    def tick(self, now_s: int, descriptors_max: int) -> None:
+        """Once a second: give back what nobody has asked for lately, and hold at most so many files open."""
+        self._index.tick(now_s, descriptors_max)
 
     def answer(self, method: str, target: bytes, fields: Mapping[str, str], now_s: int) -> Answer | None:
         """Answer a request; ``None``: it is not ours, the app answers.

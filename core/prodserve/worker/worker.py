@@ -29,7 +29,6 @@ from ..engine.deadlines import Deadlines
 from ..engine.engine import Engine, Timeouts
 from ..engine.poller import make_poller
 from ..engine.slots import GreenletSlots, ThreadSlots
-from ..files.index import DESCRIPTORS_MAX, FileIndex
 from ..h1.head import Limits
 from ..handlers.places import exposed, internal_roots
 from ..handlers.protected import PassedOn, ProtectedFiles
@@ -100,13 +99,8 @@ def descriptor_limit() -> int:
 
 def connection_limit(configured: int | None, descriptors: int) -> int:
     """How many connections a process with so many descriptors may hold."""
-    room = max(descriptors - RESERVED_DESCRIPTORS - held_files(descriptors), descriptors // 2)
+    room = max(descriptors - RESERVED_DESCRIPTORS, descriptors // 2)
     return room if configured is None else min(configured, room)
-
-
-def held_files(descriptors: int) -> int:
-    """How many of the descriptors may be static files that are kept open between two requests."""
-    return min(DESCRIPTORS_MAX, descriptors // 8)
 
 
 class Worker:
@@ -132,6 +126,7 @@ class Worker:
         access = None if access_fd is None else AccessLog(access_fd, time.time(), self.log.warning)
         heap.limit_arenas()
         self.descriptors = descriptor_limit()
+        self.files = self.find_files(roots)
         self.hub = gevent.get_hub()
         loop = self.hub.loop
         slots_class = GreenletSlots if model == "greenlets" else ThreadSlots
@@ -167,7 +162,7 @@ class Worker:
             poller=make_poller(config.poller, loop),
             slots=self.slots,
             task=WSGIHandler(app, self.slots, self.log_app_error, self.replacement(roots), bool(config.internal)).task,
-            files=self.find_files(roots),
+            files=self.files,
             limits=Limits(
                 line_bytes=config.limit_request_line,
                 fields=config.limit_request_fields,
@@ -221,8 +216,7 @@ class Worker:
         """The files that are answered inside the loop."""
         if not roots:
             return None
-        index = FileIndex(descriptors_max=held_files(self.descriptors))
-        return StaticFiles(roots, index, copies=encoded_copies(self.config), follow_links=self.config.follow_symlinks)
+        return StaticFiles(roots, copies=encoded_copies(self.config), follow_links=self.config.follow_symlinks)
 
     def replacement(self, public: Sequence[StaticRoot]) -> Replace:
         """What is sent in place of responses that name a file."""
@@ -263,6 +257,9 @@ class Worker:
         """Once a second: show that the loop turns."""
         engine = self.engine
         self.beat(engine.requests, engine.connections, self.slots.busy, self.slots.waiting)
+        if self.files is not None:
+            spare = self.descriptors - RESERVED_DESCRIPTORS - engine.connections
+            self.files.tick(engine.now_s, max(0, spare) * 3 // 4)
         self.ticks += 1
         if self.ticks % HOUSEKEEPING_S == 0:
             self.slots.housekeep()
