@@ -21,17 +21,14 @@ from pathlib import Path
 from random import Random
 
 from tests.chaos import processes
+from tests.chaos.project import APP, ROOT, WORKERS
 from tests.chaos.verdict import Kill, Shortage
 from tests.server import Server, wait_until
 
-WORKERS = 4
 WHOLE_S = 60.0
 """After each event there must be all workers again within it: a generation that was killed several times in a minute is
 replaced ever later, at most after 30 s."""
-HANG_S = 3.0
-ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT / "tests" / "corpus" / "invalid"
-APP = Path(__file__).with_name("app.py").read_text()
 
 
 @dataclass

@@ -6,6 +6,8 @@ import hashlib
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from random import Random
 
@@ -17,6 +19,21 @@ FILE = Random(1).randbytes(400_000)
 PAUSE_S = 0.05
 """Longest between two requests of a client: shorter than what a server that ends grants to idle connections."""
 TIMEOUT_S = 30.0
+
+
+@contextmanager
+def loaded(port: int, number: int, seed: int) -> Iterator[list[Client]]:
+    """The clients at work, until the end of the ``with`` block; then what they have seen can be read."""
+    clients = [Client(at, seed, port) for at in range(number)]
+    for client in clients:
+        client.start()
+    try:
+        yield clients
+    finally:
+        for client in clients:
+            client.stop()
+        for client in clients:
+            client.join()
 
 
 class Client(threading.Thread):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
 from tests.chaos import processes
-from tests.chaos.events import APP, EVENTS, HANG_S, WHOLE_S, WORKERS, Ground
-from tests.chaos.load import FILE, FILE_NAME, Client
+from tests.chaos.clock import jumping
+from tests.chaos.events import EVENTS, WHOLE_S, Ground
+from tests.chaos.load import loaded
+from tests.chaos.project import WORKERS, serving
 from tests.chaos.verdict import judge, table
-from tests.server import Server, free_port, running, wait_until
+from tests.server import wait_until
 
 IDLE_S = 1.0
 FAULTS = ("fault of prodserve", "makes no sense")
@@ -34,14 +34,13 @@ def session(
 ) -> bool:
     """All events in a random order, again and again until the time is over, each at least once. Whether all is well."""
     say(f"chaos with {model}, seed {seed}, {clients} clients, {WORKERS} workers")
+    (folder / "site").mkdir()
+    (folder / "clock").mkdir()
     good = True
-    with serving(folder, model) as server:
-        ground = Ground(server, folder, Random(seed), crowd)
+    with serving(folder / "site", model) as server:
+        ground = Ground(server, folder / "site", Random(seed), crowd)
         began_s = time.monotonic()
-        load = [Client(number, seed, server.port) for number in range(clients)]
-        for client in load:
-            client.start()
-        try:
+        with loaded(server.port, clients, seed) as load:
             for name in plan(ground.random, only or list(EVENTS), began_s + seconds):
                 at_s = time.monotonic()
                 try:
@@ -50,11 +49,6 @@ def session(
                 except AssertionError as error:
                     good, seen = False, f"FAILED: {error}"
                 say(f"{at_s - began_s:7.1f} s  {name:18} {time.monotonic() - at_s:5.1f} s  {seen}")
-        finally:
-            for client in load:
-                client.stop()
-            for client in load:
-                client.join()
         spent_s = -processes.cpu_s(ground.workers())
         time.sleep(IDLE_S)
         spent_s += processes.cpu_s(ground.workers())
@@ -68,7 +62,8 @@ def session(
         ]
         for line in faults:
             say(line)
-        return good and not verdict.failed and not faults and spent_s < SPINNING_S
+        good = good and not verdict.failed and not faults and spent_s < SPINNING_S
+    return jumping(folder / "clock", seed=seed, say=say, clients=clients, model=model) and good
 
 
 def plan(random: Random, names: Sequence[str], until_s: float) -> Iterator[str]:
@@ -79,19 +74,3 @@ def plan(random: Random, names: Sequence[str], until_s: float) -> Iterator[str]:
         yield from order
         if time.monotonic() >= until_s:
             return
-
-
-@contextmanager
-def serving(folder: Path, model: str) -> Iterator[Server]:
-    """The server under test."""
-    (folder / "wapp.py").write_text(APP)
-    (folder / "files").mkdir()
-    (folder / "files" / FILE_NAME).write_bytes(FILE)
-    port = free_port()
-    command = [sys.executable, "-m", "prodserve", "wapp:app", str(port), "--workers", str(WORKERS)]
-    command += ["--worker-model", model, "--static", f"/files/={folder / 'files'}", "--body-memory", "16K"]
-    command += ["--hang-timeout", f"{HANG_S:g}", "--reload-trial", "1", "--access-logfile", "none"]
-    command += ["--temp-dir", str(folder)]
-    with running(command, port, cwd=folder) as server:
-        server.wait_for_log("stop: Ctrl-C")
-        yield server
