@@ -3,13 +3,15 @@
 wrk copies every byte, 8 KB at a time, and is slower than the servers when responses are large. Here only the heads are
 read; the rest is counted and dropped (``MSG_TRUNC`` of tcp(7)), so that the server is what limits the run.
 
-``python -m benchmarks.downloads PORT CONNECTIONS SECONDS STATUS LENGTH`` takes the request on its standard input. Each
-connection asks until the time is over, and receives its last response whole. One JSON object is printed.
+``python -m benchmarks.downloads PORT CONNECTIONS SECONDS STATUS LENGTH`` takes the requests as a JSON list on its
+standard input; one of them is sent at a time, in an order that is random and always the same. Each connection asks until
+the time is over, and receives its last response whole. One JSON object is printed.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import re
 import select
 import socket
@@ -37,18 +39,17 @@ class Tally:
 class Download:
     """One connection; the response that runs has ``left`` bytes to come."""
 
-    def __init__(self, port: int, request: bytes, status: int, length: int) -> None:
+    def __init__(self, port: int, status: int, length: int) -> None:
         self.conn = socket.create_connection(("127.0.0.1", port), timeout=10)
-        self._request = request
         self._status = b" %d " % status
         self._length = length
         self._head = b""
         self.left = 0
 
-    def ask(self) -> None:
-        """Send the request."""
+    def ask(self, request: bytes) -> None:
+        """Send a request."""
         self._head = b""
-        self.conn.sendall(self._request)
+        self.conn.sendall(request)
 
     def receive(self, buffer: bytearray) -> bool:
         """Take in what is there, once; whether the response is whole. ValueError where it is not the right one."""
@@ -72,16 +73,16 @@ class Download:
         return self.left == 0
 
 
-def download(port: int, request: bytes, connections: int, seconds: float, status: int, length: int) -> Tally:
+def download(port: int, requests: Sequence[bytes], connections: int, seconds: float, status: int, length: int) -> Tally:
     """Download on so many connections at once."""
-    buffer, responses, problem = bytearray(CHUNK_BYTES), 0, None
-    downloads = [Download(port, request, status, length) for _ in range(connections)]
+    buffer, responses, problem, order = bytearray(CHUNK_BYTES), 0, None, random.Random(1)
+    downloads = [Download(port, status, length) for _ in range(connections)]
     running = {each.conn.fileno(): each for each in downloads}
     with select.epoll() as poller:
         started = time.monotonic()
         for fd, each in running.items():
             poller.register(fd, select.EPOLLIN)
-            each.ask()
+            each.ask(order.choice(requests))
         try:
             while running:
                 events = poller.poll(10)
@@ -92,7 +93,7 @@ def download(port: int, request: bytes, connections: int, seconds: float, status
                         continue
                     responses += 1
                     if time.monotonic() < started + seconds:
-                        running[fd].ask()
+                        running[fd].ask(order.choice(requests))
                     else:
                         poller.unregister(fd)
                         del running[fd]
@@ -105,13 +106,19 @@ def download(port: int, request: bytes, connections: int, seconds: float, status
 
 
 def in_a_process(
-    port: int, request: bytes, connections: int, seconds: float, status: int, length: int, prefix: Sequence[str]
+    port: int,
+    requests: Sequence[bytes],
+    connections: int,
+    seconds: float,
+    status: int,
+    length: int,
+    prefix: Sequence[str],
 ) -> Tally:
     """The same in a process of its own, which ``prefix`` pins to its core."""
     numbers = (port, connections, seconds, status, length)
     done = subprocess.run(
         [*prefix, sys.executable, "-m", "benchmarks.downloads", *map(str, numbers)],
-        input=request,
+        input=json.dumps([request.decode("latin-1") for request in requests]).encode(),
         capture_output=True,
         timeout=seconds + 60,
         check=False,
@@ -124,7 +131,7 @@ def in_a_process(
 if __name__ == "__main__":
     tally = download(
         int(sys.argv[1]),
-        sys.stdin.buffer.read(),
+        [request.encode("latin-1") for request in json.load(sys.stdin)],
         int(sys.argv[2]),
         float(sys.argv[3]),
         int(sys.argv[4]),

@@ -278,9 +278,11 @@ def _load(workload: Workload, peer: Peer, settings: Settings, served: Served) ->
 
 def _download(workload: Workload, peer: Peer, settings: Settings, served: Served) -> Measurement:
     assert workload.tree is not None
-    request, length = browser.request(served.port, workload.path, served.fields), workload.tree.largest
+    choices = workload.choices or ("",)
+    requests = [browser.request(served.port, workload.path, served.fields, choice) for choice in choices]
+    length = workload.part_bytes or workload.tree.largest
     run = partial(
-        downloads.in_a_process, served.port, request, workload.connections, status=workload.status, length=length
+        downloads.in_a_process, served.port, requests, workload.connections, status=workload.status, length=length
     )
     if settings.warm_up_s:
         run(seconds=settings.warm_up_s / 2, prefix=settings.client_pin)

@@ -67,7 +67,8 @@ class Workload:
 
     With a ``tree`` the files under ``/static/`` are asked for instead, and the right body is the file's. ``COUNTER`` in
     ``path`` or in a value of ``fields`` stands for one of ``choices``, another in each request, in an order that looks
-    random and is the same for all servers. Where it ``revalidates`` the validators that the server gave are sent back.
+    random and is the same for all servers; where the choices are ranges, each has ``part_bytes``. Where it
+    ``revalidates`` the validators that the server gave are sent back.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Workload:
     tree: Tree | None = None
     fields: tuple[tuple[str, str], ...] = ()
     choices: tuple[str, ...] = ()
+    part_bytes: int = 0
     revalidates: bool = False
     status: int = 200
     workers: int = 1
@@ -157,7 +159,8 @@ WORKLOADS: dict[str, Workload] = {
             path="/static/film.mp4", tree=FILM, targets=(Target(CPU_GB, "prodserve-greenlets", "nginx", 1.1),),
         ),
         Workload(
-            "static-range", "64 KiB out of 100 MiB, elsewhere each time", "load", HELLO_APP, FILE_SERVERS, b"",
+            "static-range", "64 KiB out of 100 MiB, elsewhere each time", "download", HELLO_APP, FILE_SERVERS, b"",
+            connections=32, part_bytes=SEEK_BYTES,
             path="/static/film.mp4", tree=FILM, fields=(("Range", f"bytes={COUNTER}"),), choices=SEEKS, status=206,
             targets=_cpu("prodserve-greenlets", nginx=1.1),
         ),

@@ -50,7 +50,7 @@ def answering(answer: bytes) -> Iterator[int]:
 
 def test_whole_responses_are_counted_and_nothing_is_started_after_the_end() -> None:
     with answering(right()) as port:
-        tally = in_a_process(port, REQUEST, 1, 0.2, 200, LENGTH, ())
+        tally = in_a_process(port, [REQUEST], 1, 0.2, 200, LENGTH, ())
     assert tally.problem is None
     assert tally.responses >= 1
     assert tally.body_bytes == tally.responses * LENGTH
@@ -69,6 +69,6 @@ def test_whole_responses_are_counted_and_nothing_is_started_after_the_end() -> N
 )
 def test_a_wrong_response_makes_the_run_not_count(answer: bytes, problem: str) -> None:
     with answering(answer) as port:
-        tally: Tally = download(port, REQUEST, 1, 0.2, 200, LENGTH)
+        tally: Tally = download(port, [REQUEST], 1, 0.2, 200, LENGTH)
     assert tally.problem is not None
     assert tally.problem.startswith(problem)
