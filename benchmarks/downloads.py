@@ -4,8 +4,8 @@ wrk copies every byte, 8 KB at a time, and is slower than the servers when respo
 read; the rest is counted and dropped (``MSG_TRUNC`` of tcp(7)), so that the server is what limits the run.
 
 ``python -m benchmarks.downloads PORT CONNECTIONS SECONDS STATUS LENGTH`` takes the requests as a JSON list on its
-standard input; one of them is sent at a time, in an order that is random and always the same. Each connection asks until
-the time is over, and receives its last response whole. One JSON object is printed.
+standard input; one of them is sent at a time, in an order that is random and always the same. Each connection asks
+until the time is over, and receives its last response whole. One JSON object is printed.
 """
 
 from __future__ import annotations
