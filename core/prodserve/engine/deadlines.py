@@ -234,6 +234,8 @@ class Deadlines:
         if slot.task is not task:
             return  # it has just ended
         connection, is_begun = task.give_up()
+        if connection is None and now < self._due(slot, task) + GRACE_S:
+            return  # its response is out: it is about to end
         how = "its response is out, but its slot is not free"
         if connection is not None:
             slots.disown(connection)
