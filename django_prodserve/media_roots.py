@@ -25,6 +25,8 @@ from prodserve.adapter import Advice, StaticRoot
 from .static_roots import static_folder, static_prefixes, url_prefixes
 from .url_map import view_below
 
+LOGIN_WALL = "loginrequired"
+"""In the name of a middleware: Django's own LoginRequiredMiddleware, and others that are called alike."""
 OFF = "--no-serve-media leaves them to the application and ends this message"
 
 
@@ -78,6 +80,9 @@ def _reasons(storage: FileSystemStorage, prefixes: Sequence[str], folder: str) -
     where = f"--media {prefixes[0]}={folder}, if everybody may have them"
     if type(storage).url is not FileSystemStorage.url:
         yield f"{type(storage).__name__} makes URLs of its own", where
+    wall = next((name for name in settings.MIDDLEWARE if LOGIN_WALL in name.lower().replace("_", "")), None)
+    if wall is not None:
+        yield f"{wall.rpartition('.')[2]} asks for a login before every view", where
     for prefix in prefixes:
         view = view_below(prefix)
         if view is not None:

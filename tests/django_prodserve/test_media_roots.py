@@ -134,6 +134,14 @@ def test_a_view_that_guards_the_uploads_is_not_passed_by(site: Settings) -> None
     clear_url_caches()
 
 
+@pytest.mark.parametrize(
+    "wall", ["django.contrib.auth.middleware.LoginRequiredMiddleware", "shop.walls.login_required_everywhere"]
+)
+def test_a_login_wall_in_front_of_all_views_is_not_passed_by(site: Settings, wall: str) -> None:
+    site.MIDDLEWARE = [*site.MIDDLEWARE, wall]
+    assert why() == f"{wall.rpartition('.')[2]} asks for a login before every view"
+
+
 storages_can_be_set = pytest.mark.skipif(
     django.VERSION < (5, 1), reason="Django 4.2 loses the OPTIONS of a storage that a test sets"
 )
