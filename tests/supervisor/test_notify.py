@@ -231,6 +231,8 @@ def test_there_is_no_sign_of_life_without_a_worker_that_lives(tmp_path):
         reporter.main_pid(77)
         assert told.read()[-1] == ["MAINPID=77"]
         reporter.close()
+        reporter.look(Server.STOPPING, [])
+        assert told.read()[-1] == ["MAINPID=77"]
     board.close()
 
 

@@ -107,7 +107,7 @@ class Reporter:
 
     def __init__(self, environ: Mapping[str, str], board: Board, now: Callable[[], float], pid: int) -> None:
         address = environ.get("NOTIFY_SOCKET", "")
-        self._channel = Channel(address) if address[:1] in ("/", "@") else None
+        self._channel: Channel | None = Channel(address) if address[:1] in ("/", "@") else None
         self._watchdog_s = watchdog_s(environ, pid)
         self._board = board
         self._now = now
@@ -152,6 +152,7 @@ class Reporter:
         """Nothing is said any more."""
         if self._channel is not None:
             self._channel.close()
+            self._channel = None
 
     def _status_line(self, now: Phase, generations: list[Generation], workers: int, now_s: float) -> list[str]:
         serving = [one.number for one in generations if one.state is GenerationState.SERVING]
