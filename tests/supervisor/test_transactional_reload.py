@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from urllib.error import HTTPError
@@ -124,11 +125,12 @@ def ask_or_none(server):
         return None
 
 
-def test_code_that_loads_for_ever_is_given_up_and_the_log_says_where_it_was(folder):
-    with serving(folder, "--start-timeout", "1", model="threads", workers=1) as server, Requests(server) as requests:
+@pytest.mark.parametrize("model", MODELS)
+def test_code_that_loads_for_ever_is_given_up_and_the_log_says_where_it_was(folder, model):
+    with serving(folder, "--start-timeout", "1", model=model, workers=1) as server, Requests(server) as requests:
         reload(server, folder, "import time\ndef forever():\n    time.sleep(99)\nforever()\n" + APP)
         server.wait_for_log(KEPT + "it was not ready within 1 s (--start-timeout)")
-        server.wait_for_log('wapp.py", line 3 in forever')
+        wait_until(lambda: re.search(r'wapp\.py", line 3,? in forever', server.log()))
         assert set(requests.bodies) == {"one"}
     assert requests.failures == []
 

@@ -37,7 +37,10 @@ def carry_out(given: Mapping[str, object], program: str) -> None:
     word = given.get(POSITIONAL)
     if word in ORDERS:
         found = list(servers())
-        server = choose([who for who, _ in found], place(), program, _wanted_binds(given), _wanted_pid(given))
+        try:
+            server = choose([who for who, _ in found], place(), program, _wanted_binds(given), _wanted_pid(given))
+        except ConfigError as error:
+            raise ConfigError([*error.problems, *out_of_reach([int(who["pid"]) for who, _ in found])]) from None
         talk(str(word), server, next(path for who, path in found if who is server))
 
 
@@ -118,18 +121,30 @@ def _wanted_pid(given: Mapping[str, object]) -> int | None:
     return pid
 
 
-def servers() -> Iterator[tuple[Running, str]]:
-    """Every server that this user may command, and the path of its control socket."""
+def supervisors() -> Iterator[tuple[int, int]]:
+    """PID and user of every server here, whoever may command it."""
     for name in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
         try:
             with open(f"/proc/{name}/cmdline", "rb") as file:
-                if not re.search(rb"prodserve: supervisor|prodserve\.supervisor\.main", file.read()):
-                    continue
-            uid = os.stat(f"/proc/{name}").st_uid
+                if re.search(rb"prodserve: supervisor|prodserve\.supervisor\.main", file.read()):
+                    yield int(name), os.stat(f"/proc/{name}").st_uid
         except OSError:
-            continue
-        for path in paths(int(name), uid):
-            seen = f"/proc/{name}/root{path}"  # as the server sees it: a service may have a /tmp of its own
+            continue  # it has ended
+
+
+def out_of_reach(reached: Sequence[int]) -> list[Problem]:
+    """The servers of other users, which this one may not command."""
+    found = [(pid, uid) for pid, uid in supervisors() if uid != os.geteuid() and pid not in reached]
+    return [
+        Problem(f"process {pid}", f"a server of uid {uid}", f"sudo -u '#{uid}' …, as that user") for pid, uid in found
+    ]
+
+
+def servers() -> Iterator[tuple[Running, str]]:
+    """Every server that this user may command, and the path of its control socket."""
+    for pid, uid in supervisors():
+        for path in paths(pid, uid):
+            seen = f"/proc/{pid}/root{path}"  # as the server sees it: a service may have a /tmp of its own
             try:
                 who = next(converse("hello", seen, ANSWER_S), {})
             except OSError:

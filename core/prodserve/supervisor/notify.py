@@ -57,7 +57,8 @@ def transition(before: Phase, after: Phase, monotonic_s: float) -> tuple[str, ..
 
 def ready_workers(generations: Iterable[Generation]) -> int:
     """The workers that accept connections and show that they are alive."""
-    return sum(worker.state is WorkerState.READY for one in generations for worker in one.workers)
+    serving = (WorkerState.READY, WorkerState.WORN)
+    return sum(worker.state in serving for one in generations for worker in one.workers)
 
 
 def status(now: Phase, generation: int, workers: int, requests_per_s: float) -> str:

@@ -85,7 +85,7 @@ def main(record_fd: int, model: str) -> NoReturn:
     )
     for fd in _role.fds:
         os.set_inheritable(fd, False)
-    faulthandler.register(signal.SIGUSR1, _role.log_fd)  # sent before a process that loads for ever is killed
+    _show_where_it_hangs(_role.log_fd)
     _listen_to_nobody()
     _set_title(f"prodserve: generation {_role.generation} ({record['command']})")
     del sys.path[len(sys.path) - len(record["roots"]) :]
@@ -181,6 +181,25 @@ def _execute(source: str | bytes, filename: str, path: str | None) -> None:
         module.__loader__ = SourceFileLoader("__main__", path)
     sys.modules["__main__"] = module
     exec(compile(source, filename, "exec", dont_inherit=True), module.__dict__)
+
+
+def _show_where_it_hangs(log_fd: int) -> None:
+    """On SIGUSR1, which is sent before a process that loads for ever is killed. ``faulthandler`` shows what runs; where
+    the program waits in gevent, that is the hub, so the greenlet of the program is shown as well."""
+
+    def show(number: int, frame: object) -> None:
+        greenlet = sys.modules.get("greenlet")
+        main = current = greenlet.getcurrent() if greenlet is not None else None
+        while main is not None and main.parent is not None:
+            main = main.parent
+        if main is not current and main is not None and main.gr_frame is not None:
+            import traceback
+
+            text = "".join(traceback.format_stack(main.gr_frame))
+            os.write(log_fd, f"Waits in gevent, called by (most recent call last):\n{text}".encode("utf-8", "replace"))
+
+    signal.signal(signal.SIGUSR1, show)
+    faulthandler.register(signal.SIGUSR1, log_fd, chain=True)
 
 
 def _listen_to_nobody() -> None:
