@@ -22,6 +22,7 @@ from prodserve.config.options import OPTIONS, Option
 
 AUTO = optional(whole(1, 8), "auto")
 WORD = choice("debug", "info")
+GRADED = choice("auto", "always", "never", on="auto", off="never")
 
 READ = [
     (size(), "8190", 8190),
@@ -55,6 +56,12 @@ READ = [
     (SWITCH, "0", False),
     (SWITCH, "false", False),
     (WORD, "INFO", "info"),
+    (GRADED, "always", "always"),
+    (GRADED, " Never ", "never"),
+    (GRADED, True, "auto"),
+    (GRADED, "yes", "auto"),
+    (GRADED, False, "never"),
+    (GRADED, "0", "never"),
     (PATH, "/a b", "/a b"),
     (PATH, Path("/a"), "/a"),
     (STATIC_ROOTS, "/a/=/srv/a, /b/=/srv/b", ("/a/=/srv/a", "/b/=/srv/b")),
@@ -99,6 +106,9 @@ REFUSED = [
     (SWITCH, 2, "neither true nor false"),
     (SWITCH, None, "neither true nor false"),
     (WORD, "loud", "none of debug, info"),
+    (WORD, True, "none of debug, info"),
+    (GRADED, "sometimes", "none of auto, always, never"),
+    (GRADED, None, "none of auto, always, never"),
     (PATH, "", "not a path"),
     (PATH, "a\0b", "not a path"),
     (PATH, 3, "not a path"),

@@ -84,6 +84,9 @@ PROBLEMS: list[tuple[dict[str, Any], str, str]] = [
     ({"given": {"addrport": "80", "bind": ["80"]}}, "--bind: 127.0.0.1:80 is given twice", "leave one"),
     ({"settings": {"BIND": []}}, "--bind: no address to listen on", "--bind 127.0.0.1:8000"),
     ({"given": {"static": ["/a/=/b", "/a=/c"]}}, "--static: /a/=/b and /a=/c have the same URL prefix", "leave"),
+    ({"given": {"static": ["/a/=/b"], "media": ["/a=/c"]}}, "--media: /a/=/b and /a=/c have the same URL", "leave"),
+    ({"given": {"serve_static": "no way"}}, "--serve-static: 'no way' is none of auto, always, never", "auto"),
+    ({"given": {"spa": ["dist"]}}, "--spa: 'dist' is not a static root", "fix: --spa /app/=/srv/app/dist"),
 ]
 
 
