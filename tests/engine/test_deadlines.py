@@ -19,14 +19,14 @@ from .client import Client, request
 from .conftest import ROOT, Worker, working
 
 MODELS = [("greenlets", "epoll"), ("threads", "epoll")]
-LIMIT_S = 1.0
-LIMITS = {"timeout": LIMIT_S, "timeout_for": ["/patient/=30", "/hasty/=0.3"], "slow_request": 0.5, "slots": 10}
+LIMIT_S = 0.6
+LIMITS = {"timeout": LIMIT_S, "timeout_for": ["/patient/=30", "/hasty/=0.3"], "slow_request": 0.3, "slots": 10}
 OWN = {
-    "/patient/sleep?s=1.6": 200,
+    "/patient/sleep?s=1.3": 200,
     "/hasty/sleep?s=0.9": 503,
-    "/sleep?s=1.6&own=5": 200,
-    "/sleep?s=1.6&own=0": 200,
-    "/patient/sleep?s=2&own=0.2": 503,
+    "/sleep?s=1.3&own=5": 200,
+    "/sleep?s=1.3&own=0": 200,
+    "/patient/sleep?s=1.3&own=0.2": 503,
     "/sleep?s=0.9&own=0.2": 503,
     "/sleep?s=0.3": 200,
 }
@@ -58,10 +58,10 @@ def ask(client: Client, target: str, method: str = "GET") -> tuple[int, float]:
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_request_over_its_deadline_is_answered_503_in_time_and_its_stack_is_logged(late: Worker, method: str) -> None:
     with late.connect() as client:
-        status, took_s = ask(client, f"/sleep?s=3&name={method}", method)
+        status, took_s = ask(client, f"/sleep?s=1.5&name={method}", method)
     assert status == 503
     assert LIMIT_S <= took_s < LIMIT_S + 2
-    late.server.wait_for_log(f"{method} /sleep?s=3&name={method} HTTP/1.1: running for 1.")
+    late.server.wait_for_log(f"{method} /sleep?s=1.5&name={method} HTTP/1.1: running for")
     log = late.server.log()
     assert "over its deadline, answered 503" in log
     assert "in wait\n        time.sleep(seconds)" in log
@@ -71,8 +71,8 @@ def test_a_request_over_its_deadline_is_answered_503_in_time_and_its_stack_is_lo
 def test_the_exception_reaches_the_code_that_waits_in_a_greenlet_and_only_that(late: Worker) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(late.connect()) for _ in range(3)]
-        clients[0].send(request("/sleep?s=2&name=long"))
-        clients[1].send(request("/patient/sleep?s=2&name=neighbour"))
+        clients[0].send(request("/sleep?s=1.3&name=long"))
+        clients[1].send(request("/patient/sleep?s=1.3&name=neighbour"))
         clients[2].send(request("/sleep?s=0.1&name=short"))
         assert [client.reply().status for client in (clients[2], clients[0], clients[1])] == [200, 503, 200]
     wait_until(lambda: "long" in state(late)["ended"], 5)
@@ -95,14 +95,14 @@ def test_a_response_that_was_begun_is_cut_at_the_deadline_and_its_iterator_close
         reply = client.reply()
     assert reply.status == 200
     assert reply.cut
-    assert 5 <= len(reply.body) // 5 <= 30
+    assert 3 <= len(reply.body) // 5 <= 20
     wait_until(lambda: "cut" in state(late)["ended"], 5)
 
 
 def test_a_slow_request_is_named_once_with_its_stack_and_goes_on(late: Worker) -> None:
     with late.connect() as client:
-        assert ask(client, "/patient/sleep?s=2&name=slow")[0] == 200
-    line = "GET /patient/sleep?s=2&name=slow HTTP/1.1: running for"
+        assert ask(client, "/patient/sleep?s=1.3&name=slow")[0] == 200
+    line = "GET /patient/sleep?s=1.3&name=slow HTTP/1.1: running for"
     named = [entry for entry in late.server.log().splitlines() if line in entry]
     assert len(named) == 1
     assert named[0].endswith(": slow")
@@ -110,7 +110,7 @@ def test_a_slow_request_is_named_once_with_its_stack_and_goes_on(late: Worker) -
 
 def test_an_exception_swallowed_leaves_a_stuck_slot_and_the_others_serve(late: Worker) -> None:
     with late.connect() as client:
-        status, took_s = ask(client, "/swallow?s=4&name=stubborn")
+        status, took_s = ask(client, f"/swallow?s={3.5 if late.model == 'greenlets' else 1.3}&name=stubborn")
     assert status == 503
     assert took_s < LIMIT_S + 2
     with late.connect() as client:
@@ -122,7 +122,7 @@ def test_an_exception_swallowed_leaves_a_stuck_slot_and_the_others_serve(late: W
 
 def test_what_a_late_thread_says_reaches_nobody_not_even_the_next_request(late: Worker) -> None:
     with late.connect() as client:
-        client.send(request("/sleep?s=1.5&name=talker") + request("/sleep?s=0&name=behind"))
+        client.send(request("/sleep?s=1.2&name=talker") + request("/sleep?s=0&name=behind"))
         reply = client.reply()
         assert (reply.status, reply["connection"]) == (503, "close")
         assert client.at_end()
@@ -137,7 +137,7 @@ def one_slot(request: pytest.FixtureRequest) -> Iterator[Worker]:
 
 def test_what_waits_too_long_for_a_slot_is_told_to_come_later_and_never_runs(one_slot: Worker) -> None:
     with one_slot.connect() as running, one_slot.connect() as waiting, one_slot.connect() as head:
-        running.send(request("/sleep?s=3&name=running"))
+        running.send(request("/sleep?s=2&name=running"))
         time.sleep(0.1)
         waiting.send(request("/sleep?s=0&name=waiting", method="POST", body=b"x" * 1000))
         head.send(request("/sleep?s=0&name=head", method="HEAD"))
@@ -152,28 +152,27 @@ def test_what_waits_too_long_for_a_slot_is_told_to_come_later_and_never_runs(one
     one_slot.server.wait_for_log("2 requests waited for a slot for more than 0.6 s")
 
 
-@pytest.mark.parametrize("rudely", [False, True], ids=["closed", "reset"])
-def test_what_waits_for_a_slot_never_runs_when_its_client_has_gone(rudely: bool) -> None:
-    for kind in MODELS:
-        with working(kind, APP, ROOT, slots=1) as worker, worker.connect() as running, worker.connect() as gone:
-            running.send(request("/sleep?s=1.8&name=running"))
-            time.sleep(0.1)
-            gone.send(request("/sleep?s=0&name=gone"))
-            time.sleep(0.1)
-            if rudely:
-                gone.reset()
-            else:
-                gone.socket.close()
-            assert running.reply().status == 200
-            assert "gone" not in state(worker)["ended"]
+@pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind[0])
+def test_what_waits_for_a_slot_never_runs_when_its_client_has_gone(kind: tuple[str, str]) -> None:
+    with working(kind, APP, ROOT, slots=1) as worker, worker.connect() as running, worker.connect() as waiting:
+        running.send(request("/sleep?s=1.7&name=running"))
+        time.sleep(0.1)
+        gone = [worker.connect() for _ in range(2)]
+        for number, client in enumerate(gone):
+            client.send(request(f"/sleep?s=0&name=gone-{number}"))
+        waiting.send(request("/sleep?s=0&name=waiting"))
+        time.sleep(0.1)
+        gone[0].reset()
+        gone[1].socket.close()
+        assert (running.reply().status, waiting.reply().status) == (200, 200)
+        assert set(state(worker)["ended"]) == {"", "running", "waiting"}
 
 
-def test_a_client_that_ends_its_input_at_once_is_answered() -> None:
-    for kind in MODELS:
-        with working(kind, APP, ROOT) as worker, worker.connect() as client:
-            client.send(request("/sleep?s=0.2&name=half"))
-            client.socket.shutdown(1)
-            assert client.reply().status == 200
+def test_a_client_that_ends_its_input_at_once_is_answered(late: Worker) -> None:
+    with late.connect() as client:
+        client.send(request("/sleep?s=0.2&name=half"))
+        client.socket.shutdown(1)
+        assert client.reply().status == 200
 
 
 def test_a_stream_ends_with_its_client_and_is_closed_and_a_view_can_see_that_it_is_gone(late: Worker) -> None:
@@ -185,19 +184,17 @@ def test_a_stream_ends_with_its_client_and_is_closed_and_a_view_can_see_that_it_
     assert state(late)["ended"]["stream"].startswith("closed after")
 
 
-@pytest.mark.parametrize(
-    ("method", "ended"), [("GET", "ClientDisconnected"), ("HEAD", "ClientDisconnected"), ("POST", "done")]
-)
-def test_work_for_a_client_that_is_gone_can_be_cancelled(method: str, ended: str) -> None:
+def test_work_for_a_client_that_is_gone_can_be_cancelled() -> None:
     with working(("greenlets", "epoll"), APP, ROOT, cancel_on_disconnect=True) as worker:
-        with worker.connect() as client, worker.connect() as other:
-            client.send(request(f"/sleep?s=1.5&name={method}", method=method))
+        with worker.connect() as other:
             other.send(request("/sleep?s=1.5&name=other"))
-            time.sleep(0.2)
-            client.socket.close()
+            for method in ("GET", "HEAD", "POST"):
+                with worker.connect() as client:
+                    client.send(request(f"/sleep?s=1.5&name={method}", method=method))
+                    time.sleep(0.1)
             assert other.reply().status == 200
-        wait_until(lambda: method in state(worker)["ended"], 5)
-        assert state(worker)["ended"] == {"": "done", method: ended, "other": "done"}
+        cancelled = {"GET": "ClientDisconnected", "HEAD": "ClientDisconnected"}
+        wait_until(lambda: state(worker)["ended"] == {"": "done", "other": "done", "POST": "done", **cancelled}, 5)
         assert "[ERROR]" not in worker.server.log()
 
 
@@ -217,7 +214,7 @@ def test_around_the_deadline_nobody_gets_the_answer_of_another(kind: tuple[str, 
     counts: Counter[int | str] = Counter()
 
     def ask_many(number: int) -> None:
-        for turn in range(12):
+        for turn in range(8):
             name = f"{number}-{turn}"
             path = random.choice(("echo", "echo", "pieces", "swallow-echo"))
             with Client(worker.port) as client:

@@ -91,18 +91,18 @@ def test_a_request_is_named_without_its_protocol() -> None:
 @pytest.mark.parametrize("kind", ["sleep", "spin", "hold"])
 def test_what_blocks_the_loop_is_named_with_its_request_and_place(watched: Worker, kind: str) -> None:
     with watched.connect() as client:
-        client.ask(f"/{kind}?s=0.8")
+        client.ask(f"/{kind}?s=0.6")
     watched.server.wait_for_log("loop blocked")
     ms, culprit, place = REPORT.findall(watched.server.log())[0]
-    assert (culprit, place) == (f"GET /{kind}?s=0.8", "tests/apps/blocking.py")
+    assert (culprit, place) == (f"GET /{kind}?s=0.6", "tests/apps/blocking.py")
     assert 250 <= int(ms) <= 3000
     assert f"in {'block' if kind == 'sleep' else kind}\n" in watched.server.log()
 
 
 def test_what_blocks_outside_of_requests_is_named_too(watched: Worker) -> None:
     with watched.connect() as client, watched.connect() as other:
-        other.send(request("/wait?s=1.5"))
-        client.ask("/background?s=0.8")
+        other.send(request("/wait?s=1.1"))
+        client.ask("/background?s=0.6")
         other.reply()
     watched.server.wait_for_log("loop blocked")
     assert REPORT.findall(watched.server.log())[0][1:] == ("code outside of requests", "tests/apps/blocking.py")
@@ -120,7 +120,7 @@ def test_what_lasts_is_named_while_it_lasts(watched: Worker) -> None:
 
 def test_nothing_is_named_that_only_works_waits_or_was_stopped(watched: Worker) -> None:
     pid = watched.server.process.pid
-    stop = time.monotonic() + 5
+    stop = time.monotonic() + 3
 
     def work(target: str) -> None:
         with watched.connect() as client:
@@ -130,7 +130,7 @@ def test_nothing_is_named_that_only_works_waits_or_was_stopped(watched: Worker) 
 
     threads = [
         threading.Thread(target=work, args=(target,))
-        for target in ("/spin?s=0.05", "/spin?s=0.02", "/busy?s=0.8", "/wait?s=0.5", "/", "/")
+        for target in ("/spin?s=0.05", "/spin?s=0.02", "/busy?s=0.6", "/wait?s=0.5", "/", "/")
     ]
     for thread in threads:
         thread.start()
@@ -150,21 +150,21 @@ def test_a_worker_without_requests_is_left_asleep(watched: Worker) -> None:
         client.ask("/")
         time.sleep(0.5)
         before, cpu_before_s = switches(pid), cpu_s(pid)
-        time.sleep(2)
+        time.sleep(1.5)
         assert switches(pid) - before <= 60
         assert cpu_s(pid) - cpu_before_s <= 0.1
 
 
 def test_sigusr2_writes_what_is_running_and_where_it_stands(watched: Worker) -> None:
     with watched.connect() as client, watched.connect() as other:
-        client.send(request("/wait?s=3&name=first"))
-        other.send(request("/wait?s=3&name=second"))
+        client.send(request("/wait?s=1.2&name=first"))
+        other.send(request("/wait?s=1.2&name=second"))
         time.sleep(0.3)
         os.kill(watched.server.process.pid, signal.SIGUSR2)
         watched.server.wait_for_log("2 requests are running, 0 wait for a slot")
         log = watched.server.log()
         for name in ("first", "second"):
-            assert f"GET /wait?s=3&name={name} HTTP/1.1: running for" in log
+            assert f"GET /wait?s=1.2&name={name} HTTP/1.1: running for" in log
         assert log.count('apps/blocking.py", line') >= 2
         client.reply()
         other.reply()
