@@ -58,7 +58,7 @@ def app(environ, start_response):
     ],
 )
 def test_root_becomes_who_is_named_and_that_user_itself_stays(wanted, euid, egid, becomes):
-    assert change(wanted, euid, egid) == becomes
+    assert change(wanted, euid, egid, any_group=False) == becomes
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,11 @@ def test_root_becomes_who_is_named_and_that_user_itself_stays(wanted, euid, egid
 def test_who_is_not_root_becomes_nobody_else(euid, egid, flag):
     what = rf"{flag}: only root can serve as web \(uid 33\), and this process has uid {euid} and gid {egid}"
     with pytest.raises(ConfigError, match=what):
-        change(WEB, euid, egid)
+        change(WEB, euid, egid, any_group=False)
+
+
+def test_where_no_group_is_named_a_user_may_be_in_any():
+    assert change(WEB, 33, 1000, any_group=True) is None
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,9 @@ service is what was typed, without the addresses. ``systemd-analyze verify`` acc
 
 from __future__ import annotations
 
-import grp
 import ipaddress
 import math
 import os
-import pwd
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +17,7 @@ from dataclasses import dataclass
 
 from ..config.addresses import Bind
 from ..config.options import Config
-from ..supervisor.privileges import find, likely_user
+from ..supervisor.privileges import find, group_name, likely_user, user_name
 from ..supervisor.program import Program
 
 FOLDER = "/etc/systemd/system"
@@ -198,7 +196,7 @@ def command_words(executable: str, program: Program) -> tuple[str, ...]:
 
 def this_project(command: str, program: Program, config: Config, environ: Mapping[str, str]) -> Project:
     """The project of this process, to be served by the user that was named, else by the owner of its folder."""
-    user = config.user or (likely_user(program.cwd) if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
+    user = config.user or (likely_user(program.cwd) if os.geteuid() == 0 else user_name())
     identity = find(user, config.group)
     assert identity is not None
     return Project(
@@ -206,7 +204,7 @@ def this_project(command: str, program: Program, config: Config, environ: Mappin
         command=command_words(sys.executable, program),
         folder=program.cwd,
         user=user,
-        group=config.group or grp.getgrgid(identity.gid).gr_name,
+        group=config.group or group_name(identity.gid),
         environ=environ,
         homes=(sys.executable, os.path.realpath(sys.executable)),
     )

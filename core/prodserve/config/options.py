@@ -57,8 +57,8 @@ class Config:
             ADDRESS,
             ADDRESSES,
             "Listen on this address: 8000, 0:8000 (every IPv4 address), [::]:8000 (every IPv6 address), "
-            "app.local:8000, unix:/run/app.sock, or fd://3 for a socket that systemd passes. May be repeated. "
-            "Port 0 picks a free one.",
+            "app.local:8000, unix:/run/app.sock, or fd://3 and fd://NAME for sockets that systemd passes. May be "
+            "repeated. Port 0 picks a free one.",
         ),
     )
     backlog: int = field(

@@ -101,9 +101,10 @@ def _refused(where: str, what: str, fix: str) -> ConfigError:
     return ConfigError([Problem(where, what, fix)])
 
 
-def change(wanted: Identity | None, euid: int, egid: int) -> Identity | None:
-    """The user to become; ``None`` where the process is that user already. ``ConfigError``: only root can change."""
-    if wanted is None or (wanted.uid, wanted.gid) == (euid, egid):
+def change(wanted: Identity | None, euid: int, egid: int, *, any_group: bool) -> Identity | None:
+    """The user to become; ``None`` where the process is that user already, in ``any_group`` if none was named.
+    ``ConfigError``: only root can change."""
+    if wanted is None or (wanted.uid == euid and (any_group or wanted.gid == egid)):
         return None
     if euid != ROOT:
         what = f"only root can serve as {wanted}, and this process has uid {euid} and gid {egid}"
@@ -119,7 +120,8 @@ def settled(record: Mapping[str, Any], config: Config) -> dict[str, Any]:
     """
     if config.umask is not None:
         os.umask(config.umask)
-    identity = change(find(config.user, config.group), os.geteuid(), os.getegid())
+    wanted = find(config.user, config.group)
+    identity = change(wanted, os.geteuid(), os.getegid(), any_group=config.group is None)
     environ = dict(record["environ"])
     if identity is not None:
         environ = environ_of(identity, environ)
@@ -251,3 +253,17 @@ def likely_user(folder: str) -> str:
         except KeyError:
             continue
     return "NAME"
+
+
+def user_name() -> str:
+    """That of this process; its number where it has none."""
+    entry = _entry(os.geteuid())
+    return str(os.geteuid()) if entry is None else entry.pw_name
+
+
+def group_name(gid: int) -> str:
+    """That of a group; its number where it has none."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

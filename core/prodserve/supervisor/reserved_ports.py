@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from prodserve.supervisor.privileges import in_container
+from prodserve.supervisor.privileges import in_container, user_name
 
 FIRST_FREE = 1024
 """Where Linux has it, unless an administrator moved it."""
@@ -33,7 +32,7 @@ def surroundings(environ: Mapping[str, str]) -> Surroundings:
     """Those of this process."""
     return Surroundings(
         first_free=_first_free(),
-        user=_user_name(),
+        user=user_name(),
         systemd=os.path.isdir("/run/systemd/system"),
         container=in_container(environ),
         setcap=shutil.which("setcap", path=f"{environ.get('PATH', '')}:/usr/sbin:/sbin") is not None,
@@ -47,13 +46,6 @@ def _first_free() -> int:
             return int(file.read())
     except (OSError, ValueError):
         return FIRST_FREE
-
-
-def _user_name() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
 
 
 def ways(port: int, here: Surroundings) -> Iterator[str]:
