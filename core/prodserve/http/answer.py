@@ -17,7 +17,7 @@ REMEMBERED_BYTES = 16384
 class Answer:
     """A finished response. Answers are shared and not changed, save that a ``FileSlice`` is used up by its sender."""
 
-    __slots__ = ("_ending", "_wire", "body", "file", "head", "length", "status")
+    __slots__ = ("body", "file", "head", "length", "status", "wire", "wire_ending")
 
     def __init__(self, status: int, head: bytes, body: tuple[Segment, ...] = (), length: int = 0) -> None:
         self.status = status
@@ -28,19 +28,20 @@ class Answer:
         """The bytes that follow the head: the sum over ``body``, 0 for the answer to a HEAD."""
         self.file: HeldFile | None = None
         """In place of ``body``: the first ``length`` bytes of this file, for any number of requests."""
-        self._ending = b""
-        self._wire = b""
+        self.wire_ending = b""
+        self.wire = b""
+        """What was sent last with ``wire_ending`` at the end of the head."""
 
     def on_the_wire(self, ending: bytes) -> bytes:
         """Head, ``ending`` of the head and body of an answer without files, as one piece.
 
         HOT: benchmarks static-3k: ``ending`` is the same object for a second, and with it a small piece."""
-        if ending is self._ending:
-            return self._wire
+        if ending is self.wire_ending:
+            return self.wire
         wire = b"".join((self.head, ending, *self.body))  # type: ignore[arg-type]
         if len(wire) <= REMEMBERED_BYTES:
-            self._wire = wire
-            self._ending = ending
+            self.wire = wire
+            self.wire_ending = ending
         return wire
 
     def close(self) -> None:

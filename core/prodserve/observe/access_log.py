@@ -27,6 +27,9 @@ poll_descriptors = (
 )
 
 COLOURS = {1: "", 2: "\x1b[32m", 3: "\x1b[36m", 4: "\x1b[33m", 5: "\x1b[31m"}
+SHORT = 1000
+TENTHS = [f"{tenths // 10}.{tenths % 10}" for tenths in range(SHORT)]
+"""Milliseconds as they are printed, up to 100."""
 
 
 class AccessLog:
@@ -49,8 +52,10 @@ class AccessLog:
             text = f"{COLOURS.get(status // 100, '')}{status}\x1b[0m"
             lines.append(f'{host or "-"} - - [{self._date}] "{line}" {text} {sent} {seconds * 1000:.1f}ms\n')
         else:
-            # HOT: benchmarks hello: 0.5 us
-            lines.append(f'{host or "-"} - - [{self._date}] "{line}" {status} {sent} {seconds * 1000:.1f}ms\n')
+            # HOT: benchmarks hello: 0.4 us; formatting a float takes 0.17
+            tenths = int(seconds * 10_000)
+            took = TENTHS[tenths] if tenths < SHORT else f"{seconds * 1000:.1f}"
+            lines.append(f'{host or "-"} - - [{self._date}] "{line}" {status} {sent} {took}ms\n')
         if len(lines) >= BATCH:
             self.write()
 
