@@ -286,6 +286,14 @@ def forks_and_terminates(environ: Environ, start: StartResponse) -> Iterable[byt
     return [str(os.waitstatus_to_exitcode(status)).encode()]
 
 
+def blocks_the_loop(environ: Environ, start: StartResponse, seconds: str) -> Iterable[bytes]:
+    """As C code does that does not know of greenlets."""
+    from gevent import monkey
+
+    monkey.get_original("time", "sleep")(float(seconds))
+    return hello(environ, start)
+
+
 ACTS: dict[str, Callable[..., Iterable[Any]]] = {
     "show": show,
     "count": counted,
@@ -349,5 +357,6 @@ ACTS: dict[str, Callable[..., Iterable[Any]]] = {
     "hoard": hoards,
     "killed": is_killed_later,
     "terminate": forks_and_terminates,
+    "block": blocks_the_loop,
     "pid": lambda environ, start: (start("200 OK", []), [str(os.getpid()).encode()])[1],
 }

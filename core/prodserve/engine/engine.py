@@ -35,8 +35,8 @@ UNEVEN = 2
 """Connections that a worker may hold more than the sibling with the fewest, beside an eighth of that one's."""
 YIELD_S = 0.002
 YIELDS = 5
-"""How long, and how often in a row, a worker that holds more leaves a connection to the others. Bounded: the sibling
-may be busy with a view, or dead."""
+"""How long, and how often, a worker that holds more leaves a connection to the others until it sees that they take any:
+the sibling may be busy with a view, or dead."""
 LAST_ACCEPTS = 1024
 """Connections that a worker takes from the backlog when it begins to drain."""
 RESUMED = 64
@@ -97,10 +97,9 @@ class Listener:
         """Accept one connection, unless a sibling holds far fewer: then leave it the time to come for it."""
         engine = self.engine
         fewest = engine.place.fewest()
-        if engine.connections > fewest + UNEVEN + (fewest >> 3) and engine.yielded < YIELDS:
+        if engine.connections > fewest + UNEVEN + (fewest >> 3) and engine.may_yield(fewest):
             engine.yield_accepting()
         else:
-            engine.yielded = 0
             self.accept(1)
 
     def accept(self, most: int) -> None:
@@ -187,7 +186,9 @@ class Engine:
         self.trim = trim
         self.place = place
         self.yielded = 0
-        self._yielding = loop.timer(YIELD_S)
+        """How often since the siblings' number last changed."""
+        self._fewest = 0
+        self._yielding = loop.timer(YIELD_S, YIELD_S)
         self.forgotten = 0
         self.heads = HeadReader(limits)
         self.low_water_bytes = 65536
@@ -288,13 +289,21 @@ class Engine:
                 if self.poller.table[listener.fd] is not None:
                     self.poller.remove(listener.fd)
 
+    def may_yield(self, fewest: int) -> bool:
+        """Whether the sibling with the fewest connections has come for others lately: if not, it is busy, or dead."""
+        if fewest != self._fewest:
+            self._fewest = fewest
+            self.yielded = 0
+        return self.yielded < YIELDS
+
     def yield_accepting(self) -> None:
         """Look away from the listening sockets for a moment."""
         self.stop_accepting()
         self.yielded += 1
-        self._yielding.start(self._accept_again)
+        self._yielding.again(self._accept_again)  # ``start`` would go on with what was left of the last time: 0
 
     def _accept_again(self) -> None:
+        self._yielding.stop()
         if not self.closed_to_new and not self.paused:
             self.start_accepting()
 
