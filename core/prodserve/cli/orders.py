@@ -24,6 +24,7 @@ from ..supervisor.workers import alive
 ORDERS = ("reload", "stop")
 """Words in the place of the address."""
 FAILED = 1
+UNCLEAR = 2
 ANSWER_S = 5.0
 """How long a server may take to say who it is."""
 
@@ -33,15 +34,19 @@ Running = Mapping[str, Any]
 
 def carry_out(given: Mapping[str, object], program: str) -> None:
     """Do what the first word says, if it is one of ``ORDERS``, and end the process: 0 where it was done, 1 where the
-    server could not, 2 where it is not clear which server is meant (``ConfigError``)."""
+    server could not, 2 where it is not clear which server is meant."""
     word = given.get(POSITIONAL)
-    if word in ORDERS:
-        found = list(servers())
-        try:
-            server = choose([who for who, _ in found], place(), program, _wanted_binds(given), _wanted_pid(given))
-        except ConfigError as error:
-            raise ConfigError([*error.problems, *out_of_reach([int(who["pid"]) for who, _ in found])]) from None
-        talk(str(word), server, next(path for who, path in found if who is server))
+    if word not in ORDERS:
+        return
+    found = list(servers())
+    try:
+        server = choose([who for who, _ in found], place(), program, _wanted_binds(given), _wanted_pid(given))
+    except ConfigError as error:
+        problems = [*error.problems, *out_of_reach([int(who["pid"]) for who, _ in found])]
+        text = "\n".join(f"  {problem}".replace("\n", "\n  ") for problem in problems)
+        sys.stderr.write(f"{program.strip()} {word}: not done\n{text}\n")
+        sys.exit(UNCLEAR)
+    talk(str(word), server, next(path for who, path in found if who is server))
 
 
 def place() -> Mapping[str, Any]:
