@@ -101,11 +101,15 @@ def test_a_response_that_was_begun_is_cut_at_the_deadline_and_its_iterator_close
 
 def test_a_slow_request_is_named_once_with_its_stack_and_goes_on(late: Worker) -> None:
     with late.connect() as client:
-        assert ask(client, "/patient/sleep?s=1.3&name=slow")[0] == 200
+        client.send(request("/patient/stream?s=1.3&name=stream"))
+        client.until(b"block")
+        with late.connect() as other:
+            assert ask(other, "/patient/sleep?s=1.3&name=slow")[0] == 200
     line = "GET /patient/sleep?s=1.3&name=slow HTTP/1.1: running for"
     named = [entry for entry in late.server.log().splitlines() if line in entry]
     assert len(named) == 1
     assert named[0].endswith(": slow")
+    assert "/patient/stream" not in late.server.log(), "what is being answered is not slow"
 
 
 def test_an_exception_swallowed_leaves_a_stuck_slot_and_the_others_serve(late: Worker) -> None:

@@ -312,8 +312,8 @@ class Config:
         metadata=about(
             TIMES,
             seconds(),
-            "A request that application code has been running for so long is named in the log once, with the place "
-            "where it stands; nothing else happens to it. 0: never.",
+            "A request that application code has been running for so long without an answer is named in the log once, "
+            "with the place where it stands; nothing else happens to it. 0: never.",
             reload=True,
         ),
     )

@@ -215,9 +215,14 @@ class Deadlines:
             self._end(slot, task, now)  # switch
         elif self.limits.cancel and task.connection.last and task.line.method in ("GET", "HEAD"):
             self._cancel(slot, task)  # switch
-        elif self.limits.slow_s and now - begun >= self.limits.slow_s and self._told.get(slot) != begun:
+        elif self._is_slow(slot, task, now):
             self._told[slot] = begun
             self.log.warning(f"{self._describe(slot, task, now)}: slow{self._stack(slot)}")
+
+    def _is_slow(self, slot: Slot, task: Task, now: float) -> bool:
+        """Whether it is to be named. One that is answering is not: it may be a stream, or its client slow."""
+        slow_s = self.limits.slow_s
+        return 0 < slow_s <= now - slot.begun and not task.is_answering and self._told.get(slot) != slot.begun
 
     def _due(self, slot: Slot, task: Task) -> float:
         own = self._own.get(slot)

@@ -49,6 +49,10 @@ class Task(Protocol):
     @property
     def connection(self) -> Connection: ...
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether the head of its response is out."""
+
     def cancel(self) -> Connection:
         """It will not run: give back what it holds, but the connection."""
 
@@ -540,6 +544,8 @@ class _Call:
     def connection(self) -> Connection:
         """There is none."""
         raise TypeError("this task is not a request")
+
+    is_answering = False
 
     def cancel(self) -> Connection:
         """There is nothing to give back."""

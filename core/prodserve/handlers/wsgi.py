@@ -170,6 +170,11 @@ class WSGIRequest:
             discard(self.spool)
         return self.connection
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether the head of the response is out."""
+        return self.head is not None
+
     def give_up(self) -> tuple[Connection | None, bool]:
         """Whatever the app says from now on does not reach the client. The connection, unless the whole response is
         out, and whether it was begun."""
