@@ -59,6 +59,37 @@ def test_a_worker_without_descriptors_does_not_turn_in_circles_and_recovers(mode
         assert_well(server, pid, before)
 
 
+def test_bodies_and_files_for_which_there_is_no_descriptor_are_refused_and_then_served_again(
+    model: str, tmp_path: Path
+) -> None:
+    (tmp_path / "large").write_bytes(b"x" * 300_000)
+    options = ("--static", f"/files/={tmp_path}", "--body-memory", "1000", "--access-logfile", "none")
+    upload = request("/show", "Content-Length: 5000", method="POST", body=b"x" * 5000)
+    with serving(model, *options, before=["prlimit", "--nofile=160:160"]) as server:
+        pid = worker(server)
+        with connect(server) as keeper, connect(server) as other, connect(server) as reader:
+            for client in (other, reader):
+                client.sendall(request("/"))
+                assert statuses(client.recv(1000)) == [200]
+            while descriptors(pid) < 160:
+                keeper.sendall(request("/hoard/1"))
+                assert statuses(keeper.recv(1000)) == [200]
+            other.sendall(upload)
+            assert statuses(everything(other)) == [503]
+            while descriptors(pid) < 160:
+                keeper.sendall(request("/hoard/1"))
+                assert statuses(keeper.recv(1000)) == [200]
+            reader.sendall(request("/files/large"))
+            assert statuses(reader.recv(1000)) == [503]
+            used = cpu_s(pid)
+            time.sleep(0.5)  # the time over which the processor is measured
+            assert cpu_s(pid) - used < 0.2
+            keeper.sendall(request("/hoard/0"))
+            assert statuses(keeper.recv(1000)) == [200]
+        assert statuses(exchange(server, upload + last("/files/large"))) == [200, 200]
+        assert get(server, "/") == b"hello"
+
+
 def test_more_connections_than_allowed_wait_and_are_served_when_others_go(model: str) -> None:
     with serving(model, "--worker-connections", "20") as server:
         pid = worker(server)

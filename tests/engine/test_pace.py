@@ -121,6 +121,25 @@ def test_those_that_are_too_slow_go_and_those_that_are_just_fast_enough_stay(mea
         assert clients["quiet stream"].received.endswith(b"0\r\n\r\n")
 
 
+@pytest.fixture(params=[("greenlets", "epoll"), ("threads", "watchers")], ids="-".join)
+def narrow(request: pytest.FixtureRequest) -> Iterator[Worker]:
+    """A worker with two slots and much patience."""
+    with working(request.param, slots=2) as worker:
+        yield worker
+
+
+def test_readers_that_keep_slots_busy_have_little_time_while_others_wait(narrow: Worker) -> None:
+    stream = request(f"/blocks?name=stream&count=1000&size={LARGE // 1000}")
+    with nothing_left(narrow), ExitStack() as stack:
+        deaf = [stack.enter_context(narrow.connect(receive_bytes=4096)) for _ in range(2)]
+        for client in deaf:
+            client.send(stream)
+        wait_until(lambda: all(select.select([client.socket], [], [], 0)[0] for client in deaf), 5)
+        with narrow.connect() as other:
+            other.socket.settimeout(20)  # of the minute that they would have
+            assert other.ask("/").status == 200
+
+
 @pytest.mark.parametrize(("rate", "earned_s"), [(240, 1 / 240), (1, 1), (1_000_000, 0.000001)])
 def test_a_byte_earns_the_time_that_it_takes(rate: int, earned_s: float) -> None:
     assert seconds_per_byte(rate) == earned_s

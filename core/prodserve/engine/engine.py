@@ -44,6 +44,8 @@ TURN_S = 0.001
 """How many connections go on, and for how long, before the loop looks for new events again."""
 FORGET_HEAD_S = 3
 """A connection that has been idle for so long forgets its last head."""
+HURRIED_S = 5
+"""While requests wait for a slot, a client that keeps one busy by not reading has no more time than that."""
 TICK_S = 1.0
 TRIM_AFTER = 500
 """Forgotten heads that are worth a look at the heap (``worker.heap``), once no more are being forgotten."""
@@ -245,6 +247,7 @@ class Engine:
         idle_limit_s = self.idle_limit_s
         forget = self.idle_deadline - (FORGET_HEAD_S if idle_limit_s is None else min(FORGET_HEAD_S, idle_limit_s))
         forgotten = held = 0
+        hurried = now + HURRIED_S if self.slots.waiting else NEVER
         for target in self.poller.table[:]:
             if target is None:
                 continue
@@ -255,6 +258,8 @@ class Engine:
                 continue
             elif target.state != IDLE:
                 held += target.held_bytes()
+                if deadline > hurried and target.waiter is not None:
+                    target.deadline = hurried
             elif deadline < forget:
                 if target.seen is not None:
                     target.seen = target.fields = target.line = None
