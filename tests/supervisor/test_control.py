@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import selectors
 import socket
 import stat
@@ -92,6 +93,22 @@ def test_one_that_comes_when_there_are_many_takes_the_place_of_a_silent_one(worl
     assert json.loads(world.ask(b'{"do": "echo"}\n')) == {"do": "echo"}
     for sock in silent:
         sock.close()
+
+
+def test_where_no_descriptor_is_left_a_caller_is_turned_away_and_does_not_wait(world):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(5)
+        highest = os.dup(sock.fileno())
+        os.close(highest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
+        try:
+            sock.connect(world.control._path)
+            world.turn()
+            assert sock.recv(10) == b""
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert json.loads(world.ask(b'{"do": "echo"}\n')) == {"do": "echo"}
 
 
 def test_a_folder_that_others_may_enter_is_not_used(tmp_path, monkeypatch):

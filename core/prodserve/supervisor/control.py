@@ -9,6 +9,7 @@ The names say where a process's socket is: ``paths`` gives, for a PID, the place
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import selectors
@@ -106,6 +107,7 @@ class Control:
         self._callers: list[Caller] = []
         self._socket: socket.socket | None = None
         self._path = ""
+        self._spare_fd = os.open(os.devnull, os.O_RDONLY)
         for path in paths(os.getpid(), os.geteuid()):
             try:
                 self._socket = self._listen(path)
@@ -139,14 +141,26 @@ class Control:
         assert self._socket is not None
         try:
             sock, _ = self._socket.accept()
-        except OSError:
-            return  # it has gone again, or there is no descriptor for it now
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._turn_away()
+            return
         sock.setblocking(False)
         if len(self._callers) >= MOST_CALLERS:
             next((caller for caller in self._callers if not caller.asked), self._callers[0]).close()
         caller = Caller(self, sock)
         self._callers.append(caller)
         self._selector.register(sock, selectors.EVENT_READ, caller.readable)
+
+    def _turn_away(self) -> None:
+        """No descriptor is left for a caller: one is kept for this, else the loop would come back to it for ever."""
+        assert self._socket is not None
+        os.close(self._spare_fd)
+        try:
+            self._socket.accept()[0].close()
+        except OSError as error:
+            self._log.debug(f"a caller was not turned away: {error}")
+        self._spare_fd = os.open(os.devnull, os.O_RDONLY)
 
     def answer(self, line: bytes, caller: Caller) -> None:
         """Carry one request out."""
@@ -169,6 +183,7 @@ class Control:
         """End all conversations, and remove the socket."""
         for caller in list(self._callers):
             caller.close()
+        os.close(self._spare_fd)
         if self._socket is not None:
             self._selector.unregister(self._socket)
             self._socket.close()

@@ -62,7 +62,10 @@ def serve(record: Mapping[str, Any], config: Config) -> int:
 
             def up() -> None:
                 if takeover is not None:
-                    pid_file.inherit()
+                    try:
+                        pid_file.inherit()
+                    except OSError as error:
+                        log.error(f"{config.pid} still names process {takeover.pid}: {error.strerror}")
                     takeover.up(listeners)
 
             return RunningServer(record, config, log, listeners, signals, up).serve()

@@ -92,7 +92,8 @@ class Supervision:
         """Start another generation; its number, ``None`` where the server ends or no process can be had."""
         before = self._number
         self._step_server(ServerEvent.HUP)
-        return self._number if self._number > before and self.generations[-1].number == self._number else None
+        started = self._number > before and any(one.number == self._number for one in self.generations)
+        return self._number if started else None
 
     def stop(self) -> None:
         """End gracefully."""

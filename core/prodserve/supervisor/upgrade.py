@@ -107,21 +107,26 @@ class Upgrade:
                 "new version of prodserve, start a new container"
             )
             return
+        try:
+            self._start()
+        except OSError as error:
+            self._log.error(f"no server can be started to take over: {error}")
+
+    def _start(self) -> None:
         word_fd, their_fd = os.pipe()
         sockets = [[one.bind, one.socket.fileno(), one.url, one.path, one.inode] for one in self._listeners]
         note = {"pid": os.getpid(), "word_fd": their_fd, "listeners": sockets}
-        note_fd = write_json("prodserve-takeover", note)
         try:
+            note_fd = write_json("prodserve-takeover", note)
             self._pid = os.fork()
             if self._pid == 0:
                 self._become_new([note_fd, their_fd, *(one.socket.fileno() for one in self._listeners)])
-        except OSError as error:
-            self._log.error(f"no process can be started: {error}")
+            os.close(note_fd)
+        except OSError:
             os.close(word_fd)
-            return
+            raise
         finally:
             os.close(their_fd)
-            os.close(note_fd)
         os.set_blocking(word_fd, False)
         self._word_fd = word_fd
         self._due_s = self._now() + self._limit_s

@@ -45,6 +45,12 @@ class Watcher:
             return
         self.close()
         self._folders = folders
+        try:
+            self._start(folders)
+        except OSError as error:
+            self._log.error(f"files can't be watched: {error}")
+
+    def _start(self, folders: Sequence[str]) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         record = self._record
@@ -52,11 +58,10 @@ class Watcher:
         command += [str(theirs.fileno()), ":".join(record["roots"]), *folders]
         try:
             self._pid = os.fork()
-        except OSError as error:
-            self._log.error(f"files can't be watched: {error}")
+        except OSError:
             ours.close()
             theirs.close()
-            return
+            raise
         if self._pid == 0:
             become(command, record["environ"], record["program"]["cwd"], [theirs.fileno()], record["identity"])
         theirs.close()
