@@ -188,3 +188,119 @@ def test_a_process_that_reads_nothing_any_more_is_killed(world):
     world.says(1, event="exited", slot=worker.row, pid=worker.pid, status=9)
     world.after(0)
     assert process.kill_s is not None
+
+
+@pytest.fixture
+def trial(tmp_path):
+    """One whose first generation serves, and whose second has become ready beside it."""
+    world = World(tmp_path / "log", reload_trial=3.0)
+    world.supervision.start()
+    world.serve(1, 100)
+    world.supervision.signalled(signal.SIGHUP)
+    world.serve(2, 200)
+    yield world
+    world.close()
+
+
+def test_new_code_serves_beside_the_old_until_its_trial_is_over(trial):
+    assert trial.states == ["SERVING", "TRIAL"]
+    trial.after(2.9)
+    assert trial.states == ["SERVING", "TRIAL"]
+    trial.after(0.2)
+    assert trial.states == ["RETIRING", "SERVING"]
+    assert trial.fates == [(1, "SERVING", ""), (2, "SERVING", "")]
+
+
+def test_a_crash_in_the_trial_sends_the_new_code_away(trial):
+    worker = trial.supervision.generations[1].workers[0]
+    trial.says(2, event="exited", slot=worker.row, pid=worker.pid, status=signal.SIGSEGV)
+    assert trial.states == ["SERVING", "RETIRING"]
+    assert trial.fates[1:] == [(2, "RETIRING", "a worker was killed by SIGSEGV within 3 s after the reload")]
+
+
+def test_a_worker_that_somebody_ended_in_the_trial_has_not_crashed(trial):
+    worker = trial.supervision.generations[1].workers[0]
+    trial.says(2, event="exited", slot=worker.row, pid=worker.pid, status=0)
+    assert trial.states == ["SERVING", "TRIAL"]
+
+
+def test_another_reload_ends_the_trial(trial):
+    assert trial.supervision.reload() == 3
+    assert trial.states == ["SERVING", "RETIRING", "LOADING"]
+    assert trial.fates[1:] == [(2, "RETIRING", "it was given up for another reload")]
+
+
+def test_the_old_process_may_die_while_the_new_code_is_on_trial(trial):
+    trial.supervision.ended(NO_SUCH_PID + 1, signal.SIGKILL)
+    assert trial.states == ["ORPHANED", "TRIAL"]
+    trial.after(3.1)
+    assert trial.states[-1] == "SERVING"
+
+
+def loaded(world, number, why):
+    world.says(number, event="loaded", shareable=True, because=[], why=why)
+
+
+def test_unfit_code_is_served_only_where_no_other_code_is(tmp_path):
+    world = World(tmp_path / "log", reload_trial=0.0)
+    world.supervision.start()
+    loaded(world, 1, "no front page")
+    assert world.states == ["STARTING"]
+    assert "served all the same, since no other code is: no front page" in world.log()
+    world.serve(1, 100)
+    world.supervision.signalled(signal.SIGHUP)
+    loaded(world, 2, "no database")
+    assert world.states == ["SERVING"]
+    assert world.fates[1:] == [(2, "GONE", "no database")]
+    world.close()
+
+
+def test_unfit_code_is_not_served_either_while_workers_of_a_lost_process_go_on(world):
+    world.supervision.ended(NO_SUCH_PID + 1, signal.SIGKILL)
+    world.after(0.1)
+    loaded(world, 2, "no front page")
+    assert world.states == ["ORPHANED"]
+    world.after(31)  # all attempts follow one another after pauses
+    assert len(world.ends) > 2
+
+
+def test_no_reload_is_started_by_a_server_that_ends(world):
+    world.supervision.stop()
+    assert world.supervision.reload() is None
+
+
+def test_a_fork_server_that_does_not_fork_is_replaced(world):
+    worker = world.supervision.generations[0].workers[0]
+    world.says(1, event="exited", slot=worker.row, pid=worker.pid, status=9)
+    world.after(0)
+    for _ in range(122):
+        world.after(1)
+    assert "does not start the workers that it was asked for, and is killed" in world.log()
+    world.supervision.ended(NO_SUCH_PID + 1, signal.SIGKILL)
+    assert world.states == ["ORPHANED"]
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["by requests", "by itself"])
+def test_a_worn_worker_serves_until_its_successor_does(tmp_path, asked):
+    world = World(tmp_path / "log", max_requests=100, hang_timeout=0.0)
+    world.supervision.start()
+    world.serve(1, 100)
+    worn, other = world.supervision.generations[0].workers
+    world.board.write(worn.row, 1, 0 if asked else 100, 0, 0, 0)
+    world.board.write(other.row, 1, 99, 0, 0, 0)
+    if asked:
+        world.board.claim(worn.row, 1).ask_for_successor()
+    pids = worn.pid, other.pid
+    worn.pid = other.pid = os.getpid()  # it is this process that has written on the board
+    world.after(1)
+    worn.pid, other.pid = pids
+    assert [told["do"] for told in world.hears(1)] == ["fork"]
+    successor = world.supervision.generations[0].workers[2]
+    assert (worn.state.name, other.state.name, successor.state.name) == ("WORN", "READY", "FORKING")
+    world.says(1, event="forked", slot=successor.row, pid=NO_SUCH_PID + 300)
+    world.says(1, event="ready", slot=successor.row, pid=NO_SUCH_PID + 300)
+    assert worn.state.name == "DRAINING"
+    world.says(1, event="exited", slot=worn.row, pid=worn.pid, status=0)
+    assert world.supervision.generations[0].workers == [other, successor]
+    assert ("asks for it" if asked else "it has answered 100 requests") in world.log()
+    world.close()
