@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 import tempfile
 import time
@@ -21,6 +22,8 @@ def main() -> int:
     parser.add_argument("--model", choices=("greenlets", "threads"), default="greenlets")
     parser.add_argument("--only", action="append", help="this event alone; may be repeated")
     given = parser.parse_args()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each hostile client is a descriptor
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         good = session(
             Path(folder), seconds=given.seconds, seed=given.seed, crowd=given.crowd, clients=given.clients,

@@ -52,6 +52,11 @@ class Ground:
         """One of them."""
         return self.random.choice(sorted(self.workers()))
 
+    def supervisor(self) -> int:
+        """Its PID: another one after each ``new_server``."""
+        (pid,) = processes.titled(self.server, "supervisor")
+        return pid
+
     def whole(self) -> bool:
         """Whether all workers are there and none is too many, and one answers."""
         return len(self.workers()) == WORKERS
@@ -59,7 +64,7 @@ class Ground:
     def deploy(self, text: str) -> None:
         """New code, and the signal that loads it."""
         (self.folder / "wapp.py").write_text(text)
-        self.server.send(signal.SIGHUP)
+        os.kill(self.supervisor(), signal.SIGHUP)
 
     def says(self, text: str, times: int) -> None:
         """Return when the log has said it that often."""
@@ -93,6 +98,19 @@ def good_reload(ground: Ground) -> str:
     ground.deploy(APP.replace('VERSION = "1"', f'VERSION = "{ground.version}"'))
     wait_until(lambda: ground.whole() and not before & set(ground.workers()), WHOLE_S, "the new code serves alone")
     return f"version {ground.version} serves"
+
+
+def new_server(ground: Ground) -> str:
+    """SIGUSR2: another supervisor takes the sockets over, with workers of its own."""
+    before, old = set(ground.workers()), ground.supervisor()
+    os.kill(old, signal.SIGUSR2)
+    wait_until(
+        lambda: processes.titled(ground.server, "supervisor") not in ([old], []) and not before & set(ground.workers()),
+        WHOLE_S,
+        "the new server serves alone",
+    )
+    wait_until(lambda: old not in processes.titled(ground.server, "supervisor"), WHOLE_S, "the old server has ended")
+    return f"process {ground.supervisor()} has taken over from {old}"
 
 
 def broken_reload(ground: Ground) -> str:
@@ -234,6 +252,7 @@ EVENTS: dict[str, Callable[[Ground], str]] = {
     for function in (
         killed_worker,
         good_reload,
+        new_server,
         broken_reload,
         stopped_worker,
         full_disk,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.chaos.load import FILE, FILE_NAME
+from tests.chaos.processes import titled
 from tests.server import Server, free_port, running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,3 +33,5 @@ def serving(folder: Path, model: str, env: Mapping[str, str] | None = None) -> I
     with running(command, port, cwd=folder, env=env) as server:
         server.wait_for_log("stop: Ctrl-C")
         yield server
+        for pid in titled(server, "supervisor"):
+            os.kill(pid, signal.SIGTERM)  # not always the process that was started

@@ -10,6 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+MOST_SHOWN = 20
+"""Failures that are shown one by one."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -112,8 +115,10 @@ def table(verdict: Verdict, began_s: float) -> Iterator[str]:
         yield f"{kind:12} {len(mine):8} {answered:9} {excused:8} {failed:7} {slowest_ms:6.0f} ms"
     for (kind, reason), count in sorted(verdict.excused.items()):
         yield f"  excused: {count} of {kind}: {reason}"
-    for request in verdict.failed:
+    for request in verdict.failed[:MOST_SHOWN]:
         lasted_s = request.ended_s - request.sent_s
         again = " on a used connection" if request.reused else ""
         when = f"at {request.sent_s - began_s:.2f} s, after {lasted_s:.2f} s"
         yield f"  FAILED {when}: {request.kind}{again}: {request.why}"
+    if len(verdict.failed) > MOST_SHOWN:
+        yield f"  and {len(verdict.failed) - MOST_SHOWN} more"
