@@ -13,8 +13,9 @@ from typing import Any
 import gevent
 import pytest
 from prodserve.engine.engine import Engine, Timeouts
+from prodserve.engine.greenlet_slots import GreenletSlots
 from prodserve.engine.poller import EpollPoller, WatcherPoller
-from prodserve.engine.slots import GreenletSlots, ThreadSlots
+from prodserve.engine.thread_slots import ThreadSlots
 from prodserve.h1.head import Limits, RequestLine
 from prodserve.observe.flights import ROW_BYTES, Cells
 from prodserve.observe.log import Log

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from prodserve.engine.deadlines import Limits
+from prodserve.engine.limits import Limits
 
 from tests.server import wait_until
 

@@ -16,13 +16,16 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, NamedTuple
 
-from ..errors import ClientDisconnected, ClientGone, RequestTimeout
+from ..errors import ClientDisconnected, RequestTimeout
 from ..http.answer import Answer, plain_answer, without_body
-from ..http.segments import Segment
 from ..observe.log import Log
 from ..observe.tracebacks import app_frames, app_traceback, frame_lines, stack_of
 from .connection import CLOSED, NEVER, Connection
-from .slots import NO_LINE, GreenletSlots, Slot, Task, ThreadSlots
+from .greenlet_slots import GreenletSlots
+from .limits import LEFT_S, Limits
+from .slots import Slot
+from .tasks import NO_LINE, Task
+from .thread_slots import ThreadSlots
 
 SWEEP_S = 0.25
 IDLE_SWEEP_S = 0.5
@@ -31,64 +34,6 @@ GRACE_S = 2.0
 """How long the application may take to end a request that was interrupted, before its slot counts as stuck."""
 STUCK_SHARE = 0.5
 """The share of stuck slots with which a worker asks to be replaced."""
-LEFT_S = 1.0
-"""A client that ended its input while its request waited so long is taken to be gone."""
-
-
-class Nobody:
-    """The connection of a request that has been given up: what is sent to it reaches nobody."""
-
-    state = CLOSED
-    last = True
-    line = None
-    keep = False
-    backlog = ahead = taken = status = sent = 0
-    started = 0.0
-    waiter = None
-
-    def ending(self, dated: bool = False) -> bytes:
-        """The end of a head that nobody reads."""
-        return b""
-
-    def transmit(self, segment: Segment, final: bool) -> None:
-        """Raises ``ClientGone``, as a closed connection does."""
-        raise ClientGone
-
-    def abort(self) -> None:
-        """There is nothing to close."""
-
-    def is_left(self) -> bool:
-        """True: nobody is there."""
-        return True
-
-
-NOBODY: Any = Nobody()
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What requests may take, in seconds; 0: for ever."""
-
-    run_s: float = 0.0
-    prefixes: tuple[tuple[str, float], ...] = ()
-    """URL prefixes with limits of their own, in place of ``run_s``; the longest that fits counts."""
-    slow_s: float = 0.0
-    """A request that runs so long is named in the log."""
-    queue_s: float = 0.0
-    cancel: bool = False
-    """Interrupt GET and HEAD of clients that are gone."""
-
-    def of(self, path: str) -> float:
-        """What a request for ``path`` may take; infinite: for ever."""
-        fitting = [pair for pair in self.prefixes if path.startswith(pair[0])]
-        seconds = max(fitting, key=lambda pair: len(pair[0]))[1] if fitting else self.run_s
-        return seconds or NEVER
-
-    @property
-    def soonest_s(self) -> float:
-        """No request younger than this has to be looked at."""
-        every = (self.run_s, self.slow_s, *(seconds for _, seconds in self.prefixes))
-        return min((seconds for seconds in every if seconds), default=NEVER)
 
 
 class Own(NamedTuple):

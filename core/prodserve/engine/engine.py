@@ -26,10 +26,12 @@ from ..observe.log import Log
 from .admission import Room, Shares
 from .body import Body
 from .connection import CLOSED, ENDINGS, IDLE, LINGER, NEVER, Connection
+from .greenlet_slots import GreenletSlots
 from .memory import SPOOLED_FROM_BYTES, Memory, spool
 from .pace import seconds_per_byte
 from .poller import EpollPoller, WatcherPoller
-from .slots import GreenletSlots, Task, ThreadSlots
+from .tasks import Task
+from .thread_slots import ThreadSlots
 
 UNEVEN = 2
 """Connections that a worker may hold more than the sibling with the fewest, beside an eighth of that one's."""

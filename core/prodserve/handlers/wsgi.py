@@ -17,7 +17,8 @@ from typing import IO, Any, Protocol
 
 from ..adapter import WSGIApp
 from ..engine.connection import CLOSED, Connection
-from ..engine.deadlines import LEFT_S, NOBODY
+from ..engine.limits import LEFT_S
+from ..engine.nobody import NOBODY
 from ..errors import AppError, ClientGone, Interrupted
 from ..h1.chunked import LAST_CHUNK, chunk
 from ..h1.head import RequestLine

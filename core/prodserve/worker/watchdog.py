@@ -22,7 +22,9 @@ from typing import Any
 
 from gevent import monkey
 
-from ..engine.slots import NO_LINE, GreenletSlots, Slot, Task
+from ..engine.greenlet_slots import GreenletSlots
+from ..engine.slots import Slot
+from ..engine.tasks import NO_LINE, Task
 from ..observe.log import Log
 from ..observe.tracebacks import Stack, app_frames, frame_lines, place_of, stack_of
 

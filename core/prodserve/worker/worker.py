@@ -24,11 +24,12 @@ from .. import VERSION, views
 from ..adapter import Adapter, StaticRoot, WSGIApp
 from ..config.kinds import prefix_seconds
 from ..config.options import DEFAULT_SLOTS, Config
-from ..engine import deadlines
 from ..engine.deadlines import Deadlines
 from ..engine.engine import Engine, Timeouts
+from ..engine.greenlet_slots import GreenletSlots
+from ..engine.limits import Limits as RequestLimits
 from ..engine.poller import make_poller
-from ..engine.slots import GreenletSlots, ThreadSlots
+from ..engine.thread_slots import ThreadSlots
 from ..h1.head import Limits
 from ..handlers.places import exposed, internal_roots
 from ..handlers.protected import PassedOn, ProtectedFiles
@@ -143,7 +144,7 @@ class Worker:
         self.deadlines = Deadlines(
             loop=loop,
             slots=self.slots,
-            limits=deadlines.Limits(
+            limits=RequestLimits(
                 run_s=config.timeout,
                 prefixes=tuple(prefix_seconds(text) for text in config.timeout_for),
                 slow_s=config.slow_request,
