@@ -223,7 +223,7 @@ def test_around_the_deadline_nobody_gets_the_answer_of_another(kind: tuple[str, 
             path = random.choice(("echo", "echo", "pieces", "swallow-echo"))
             with Client(worker.port) as client:
                 client.socket.settimeout(20)
-                first = request(f"/{path}?s={random.uniform(0.05, 0.55):.3f}&name={name}")
+                first = request(f"/{path}?s={random.uniform(0.05, 0.65):.3f}&name={name}")
                 client.send(first + request(f"/echo?s=0&name={name}-next"))
                 if random.random() < 0.15:
                     counts["gone"] += 1
@@ -248,8 +248,8 @@ def test_around_the_deadline_nobody_gets_the_answer_of_another(kind: tuple[str, 
         for thread in threads:
             thread.join()
         assert wrong == []
-        assert counts[200] >= 5
-        assert counts[503] >= 5
+        assert counts[200] >= 2
+        assert counts[503] >= 2
         wait_until(lambda: len(state(worker)["ended"]) > 1, 10)
         log = worker.server.log()
         assert "Traceback" not in log
