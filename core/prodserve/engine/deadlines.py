@@ -67,12 +67,13 @@ class Deadlines:
         self.late: dict[Slot, Late] = {}
         self._replace: Callable[[str], None] | None = replace
         self._soonest_s = limits.soonest_s
+        self._cancels = limits.cancel and slots.interruptible
         self._own: dict[Slot, Own] = {}
         self._told: dict[Slot, float] = {}
         """The beginnings of the requests that were named as slow."""
         self._late_answer = plain_answer(503)
         self._queue_answer = plain_answer(503, [("Retry-After", "5")])
-        period_s = SWEEP_S if limits.run_s or limits.prefixes or limits.cancel else IDLE_SWEEP_S
+        period_s = SWEEP_S if limits.run_s or limits.prefixes or self._cancels else IDLE_SWEEP_S
         self._timer = loop.timer(period_s, period_s)
         self._timer.start(self._guarded_sweep)
 
@@ -118,7 +119,7 @@ class Deadlines:
         now = monotonic()
         if self.slots.waiting:
             self._sweep_queue(now)
-        look_at_all = self.limits.cancel or bool(self._own)
+        look_at_all = self._cancels or bool(self._own)
         for slot in self.slots.all[:]:
             task, begun = slot.task, slot.begun
             if task is not None and task.line is not NO_LINE and (look_at_all or now - begun >= self._soonest_s):
@@ -158,7 +159,7 @@ class Deadlines:
                 self._stick(slot, task, late, now)
         elif now >= self._due(slot, task):
             self._end(slot, task, now)  # switch
-        elif self.limits.cancel and task.connection.last and task.line.method in ("GET", "HEAD"):
+        elif self._cancels and task.connection.last and task.line.method in ("GET", "HEAD"):
             self._cancel(slot, task)  # switch
         elif self._is_slow(slot, task, now):
             self._told[slot] = begun
@@ -190,7 +191,7 @@ class Deadlines:
         if connection is not None:
             slots.disown(connection)
             how = "cut" if is_begun else "answered 503"
-        late = self.late[slot] = Late(begun, now, stuck=slots.__class__ is ThreadSlots)
+        late = self.late[slot] = Late(begun, now, stuck=not slots.interruptible)
         self.log.error(f"{text}: over its deadline, {how}{stack}")
         if connection is not None:
             if is_begun:

@@ -46,6 +46,7 @@ class GreenletSlots(Slots):
         """Called when requests are about to begin, for one who sleeps while there are none."""
 
     here = staticmethod(getcurrent)
+    interruptible = True
 
     def flush(self) -> None:
         """Begin what was submitted, each task on a slot of its own only where the one before has to wait.
@@ -164,14 +165,12 @@ class GreenletSlots(Slots):
     def disown(self, connection: Connection) -> None:
         """Nothing to do: a task that has given up its connection has no other way to it."""
 
-    def interrupt(self, slot: Slot, error: Interrupted) -> bool:
+    def interrupt(self, slot: Slot, error: Interrupted) -> None:
         """Raise ``error`` in the request that runs on the slot, at the point where it waits. Called in the hub.
 
-        True, for this can be done; it need not end the request: what it does with the exception is its own business.
-        """
+        It need not end the request: what it does with the exception is its own business."""
         self._to_mend.add(slot)
         slot.place.throw(error)  # switch
-        return True
 
     def housekeep(self) -> None:
         """Run the idle hook on every slot that is free."""

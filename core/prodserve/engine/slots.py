@@ -45,6 +45,9 @@ class Slot:
 class Slots:
     """What both models have: a number of slots, and a bounded queue before them."""
 
+    interruptible: bool
+    """Whether ``interrupt`` can reach a running request."""
+
     def __init__(
         self,
         size: int,

@@ -47,6 +47,7 @@ class ThreadSlots(Slots):
         """Those that were answered in the place of a task: what it still hands over is dropped."""
 
     here = staticmethod(get_ident)
+    interruptible = False
 
     def flush(self) -> None:
         """Wake the thread that was used last for what was submitted; start one where all are busy."""
@@ -184,9 +185,8 @@ class ThreadSlots(Slots):
         """Drop what a thread still hands over for this connection, which will be closed: it may be about to."""
         self._given_up = {known for known in self._given_up if known.state != CLOSED} | {connection}
 
-    def interrupt(self, slot: Slot, error: Interrupted) -> bool:
-        """False: nothing can be raised in a thread."""
-        return False
+    def interrupt(self, slot: Slot, error: Interrupted) -> None:
+        """Nothing: an exception can't be raised in a thread that waits."""
 
     def housekeep(self) -> None:
         """Run the idle hook on every slot that is free."""
