@@ -2,7 +2,7 @@
 
 ``/sleep?s=5`` waits, ``/swallow?s=5`` waits and catches what comes, ``/stream?s=.1`` sends a block every so often,
 ``/state`` tells as JSON how requests ended, ``/left`` waits until its client is gone,
-``/echo`` and ``/pieces`` answer with the request's name. ``&own=1`` has a request set its
+``/echo`` and ``/pieces`` answer with the request's name, ``STREAMS`` has more such. ``&own=1`` has a request set its
 own deadline first; ``framework:app`` turns every exception into an answer of its own, as frameworks do.
 """
 
@@ -64,8 +64,47 @@ class Pieces(Stream):
         if self.sent == len(self.name):
             raise StopIteration
         self.sent += 1
-        time.sleep(self.pause_s / len(self.name))
+        time.sleep(self.pause_s / len(self.name) if type(self) is Pieces else 0)
         return self.name[self.sent - 1 : self.sent].encode()
+
+
+class LateClose(Pieces):
+    """Answers at once, and takes its time for what comes after."""
+
+    def close(self) -> None:
+        wait(self.pause_s)
+        ENDED[self.name] = "closed"
+
+
+class Flood(Stream):
+    """Sends without end, more than a client that does not read can take."""
+
+    def __next__(self) -> bytes:
+        self.sent += 1
+        return b"x" * 65536
+
+
+class Talker(Stream):
+    """Goes on talking, whatever happens."""
+
+    def __next__(self) -> bytes:
+        self.sent += 1
+        if self.sent > 20:
+            raise StopIteration
+        try:
+            time.sleep(self.pause_s)
+        except prodserve.RequestTimeout:
+            return b"late"
+        return b"block"
+
+
+STREAMS: dict[str, type[Stream]] = {
+    "stream": Stream,
+    "pieces": Pieces,
+    "late-close": LateClose,
+    "flood": Flood,
+    "talker": Talker,
+}
 
 
 def app(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
@@ -84,12 +123,9 @@ def app(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
             wait(seconds)
         elif what == "swallow":
             swallow(seconds)
-        elif what == "stream":
+        elif what in STREAMS:
             start_response("200 OK", headers)
-            return Stream(name, seconds)
-        elif what == "pieces":
-            start_response("200 OK", headers)
-            return Pieces(name, seconds)
+            return STREAMS[what](name, seconds)
         elif what.endswith("echo"):
             (swallow if what.startswith("swallow") else wait)(seconds)
             body = name.encode()

@@ -99,6 +99,33 @@ def test_a_response_that_was_begun_is_cut_at_the_deadline_and_its_iterator_close
     wait_until(lambda: "cut" in state(late)["ended"], 5)
 
 
+def test_what_a_stream_says_after_its_deadline_is_not_sent(late: Worker) -> None:
+    with late.connect() as client:
+        client.send(request("/talker?s=0.1&name=talker"))
+        reply = client.reply()
+    assert reply.cut
+    assert set(reply.body.split(b"block")) == {b""}
+    wait_until(lambda: "talker" in state(late)["ended"], 5)
+
+
+def test_a_client_that_does_not_read_is_cut_at_the_deadline_too(late: Worker) -> None:
+    with late.connect(receive_bytes=4096) as client:
+        client.send(request("/flood?name=flood"))
+        wait_until(lambda: "flood" in state(late)["ended"], 8)
+        assert client.reply().cut
+
+
+def test_what_an_application_does_behind_its_response_harms_no_client(late: Worker) -> None:
+    with late.connect() as client:
+        assert client.ask("/late-close?s=1.5&name=behind").body == b"behind"
+        assert client.ask("/sleep?s=0").status == 200
+    wait_until(lambda: "behind" in state(late)["ended"], 8)
+    with late.connect() as client:
+        assert client.ask("/late-close?s=8&own=0.1&name=long-behind").body == b"long-behind"
+        assert client.ask("/sleep?s=0").status == 200
+    late.server.wait_for_log("its response is out, but its slot is not free")
+
+
 def test_a_slow_request_is_named_once_with_its_stack_and_goes_on(late: Worker) -> None:
     with late.connect() as client:
         client.send(request("/patient/stream?s=1.3&name=stream"))
