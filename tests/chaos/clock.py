@@ -16,7 +16,7 @@ from tests.chaos.verdict import judge, table
 from tests.server import wait_until
 
 JUMPS = ("+10d", "-10d", "+400d", "+0d")
-STAY_S = 1.0
+STAY_S = 0.5
 DAY_S = 86400
 
 
