@@ -138,10 +138,13 @@ def supervisors() -> Iterator[tuple[int, int]]:
 
 
 def out_of_reach(reached: Sequence[int]) -> list[Problem]:
-    """The servers of other users, which this one may not command."""
-    found = [(pid, uid) for pid, uid in supervisors() if uid != os.geteuid() and pid not in reached]
+    """Servers that can't be asked: those of other users, and those that found no place for a control socket."""
     return [
-        Problem(f"process {pid}", f"a server of uid {uid}", f"sudo -u '#{uid}' …, as that user") for pid, uid in found
+        Problem(f"process {pid}", "it has no control socket", f"kill -HUP {pid} reloads it, kill {pid} stops it")
+        if uid == os.geteuid()
+        else Problem(f"process {pid}", f"a server of uid {uid}", f"as that user: sudo -u '#{uid}' …")
+        for pid, uid in supervisors()
+        if pid not in reached
     ]
 
 
