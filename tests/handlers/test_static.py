@@ -596,9 +596,22 @@ def test_a_repeated_get_is_the_same_object(site: Site) -> None:
     assert site.files.hot(b"/static/a.txt", site.tick_s) is answer
     assert site.files.hot(b"/static/a.txt", site.tick_s, "gzip") is answer
     site.later()
-    assert site.files.hot(b"/static/a.txt", site.tick_s) is None
-    assert site.get("/static/a.txt").answer is answer
     assert site.files.hot(b"/static/a.txt", site.tick_s) is answer
+    assert site.get("/static/a.txt").answer is answer
+
+
+def test_a_repeated_304_is_the_same_object(site: Site, tree: Path) -> None:
+    unless = (None, ETAG, None)
+    assert site.files.hot_unchanged(b"/static/a.txt", site.tick_s, unless) is None
+    answer = site.get("/static/a.txt", if_none_match=ETAG).answer
+    assert answer.status == 304
+    assert site.files.hot_unchanged(b"/static/a.txt", site.tick_s, unless) is answer
+    assert site.files.hot_unchanged(b"/static/a.txt", site.tick_s, (None, '"other"', None)) is None
+    assert site.files.hot_unchanged(b"/static/a.txt", site.tick_s, None) is None
+    write(tree / "a.txt", b"changed", CHANGED_S + 9)
+    site.later()
+    assert site.files.hot_unchanged(b"/static/a.txt", site.tick_s, unless) is None
+    assert site.get("/static/a.txt", if_none_match=ETAG).status == 200
 
 
 def test_a_file_in_several_codings_is_fast_for_each_kind_of_client(site: Site) -> None:

@@ -17,7 +17,7 @@ greenlet or timer. Everything here runs in the loop (the hub); app code reaches 
 from __future__ import annotations
 
 import os
-from _socket import SO_LINGER, SOL_SOCKET
+from _socket import AF_INET, MSG_MORE, SO_LINGER, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET
 from _socket import socket as raw_socket
 from collections import deque
 from errno import ECONNRESET, EPIPE
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ClientGone, HeadTooLarge, LateRequest, Overloaded, ProtocolError
 from ..h1.head import REMEMBERED_HEAD_BYTES, Fields, RequestLine
 from ..http.answer import REMEMBERED_BYTES, Answer, plain_answer, without_body
-from ..http.segments import FileSlice, Segment
+from ..http.segments import FileSlice, HeldFile, Segment
 from .body import Body
 from .pace import untaken_bytes
 
@@ -61,6 +61,8 @@ ENDINGS = (b"\r\n", b"Connection: keep-alive\r\n\r\n", b"Connection: close\r\n\r
 read = os.read
 write = os.write
 writev = os.writev
+STREAM = SOCK_STREAM | SOCK_NONBLOCK
+"""Without the second one, ``socket.setdefaulttimeout`` of an app would make us wait."""
 sendfile = os.sendfile
 
 
@@ -308,7 +310,7 @@ class Connection:
             answer = None
             if line.method == "GET":
                 if fields.conditional:
-                    answer = files.hot_unchanged(line.target, engine.now_s, template)
+                    answer = files.hot_unchanged(line.target, engine.now_s, fields.unless)
                 else:
                     answer = files.hot(line.target, engine.now_s, template.get("HTTP_ACCEPT_ENCODING"))
             if answer is None:
@@ -352,14 +354,14 @@ class Connection:
             if ending is answer.wire_ending and self.keep and self.seen is not None and not engine.draining:
                 self.respond(answer.wire)  # HOT: benchmarks static-304: just this was sent within the same second
             elif answer.file is not None:
-                file = FileSlice(answer.file.fd, 0, answer.length, answer.file)
-                self.respond_with_file(answer.head + self.ending(), file)
+                self.respond_with_file(answer.head + self.ending(), answer.file, 0, answer.length)
             elif len(body) == 1 and answer.length > REMEMBERED_BYTES and body[0].__class__ is bytes:
                 self.respond_in_two(answer.head + self.ending(), body[0])
             elif len(body) < 2 and (not body or body[0].__class__ is bytes):
                 self.respond(answer.on_the_wire(self.ending()))
-            elif len(body) == 1 and isinstance(body[0], FileSlice):
-                self.respond_with_file(answer.head + self.ending(), body[0])
+            elif len(body) == 1 and isinstance(body[0], FileSlice) and body[0].holder is not None:
+                piece = body[0]
+                self.respond_with_file(answer.head + self.ending(), body[0].holder, piece.offset, piece.count)
             else:
                 self.transmit(answer.head + self.ending(), False)
                 last = len(body) - 1
@@ -388,24 +390,29 @@ class Connection:
         else:
             self.transmit(memoryview(content)[rest:], True)
 
-    def respond_with_file(self, head: bytes, file: FileSlice) -> None:
-        """Write a response whose body is a stretch of a file: ``transmit`` for the usual case. Raises ``ClientGone``.
+    def respond_with_file(self, head: bytes, file: HeldFile, offset: int, count: int) -> None:
+        """Write a response whose body are ``count`` bytes of a file. Raises ``ClientGone``.
 
-        HOT: benchmarks static-10k, static-range: the kernel sends it. Measured with files that are in memory, but not
-        in the processor's cache: 18 us, where reading and writing it with the head took 23 us."""
-        self.transmit(head, False)
-        if self.out is None and file.count <= TURN_BYTES:
+        HOT: benchmarks static-10k, static-range: the kernel sends it (measured with files that are in memory, but not
+        in the processor's cache: 18 us, where reading and writing it took 23 us), and the head in the same packet (2 us
+        less)."""
+        sent = done = 0
+        if self.state == RUNNING and self.out is None and count <= TURN_BYTES:
+            sock = raw_socket(AF_INET, STREAM, 0, self.fd)  # the family does not matter to a descriptor
             try:
-                sent = sendfile(self.fd, file.fd, file.offset, file.count)
+                sent = sock.send(head, MSG_MORE)
+                if sent == len(head):
+                    done = sendfile(self.fd, file.fd, offset, count)
             except OSError:  # the client can't take more now; or ``transmit`` finds out what is wrong
-                sent = 0
-            if sent == file.count:
-                file.close()
+                pass
+            finally:
+                sock.detach()
+            if done == count and sent == len(head):
                 self.complete()
                 return
-            file.offset += sent
-            file.count -= sent
-        self.transmit(file, True)
+        if sent != len(head):
+            self.transmit(memoryview(head)[sent:], False)
+        self.transmit(FileSlice(file.fd, offset + done, count - done, file), True)
 
     def refuse(self, error: ProtocolError) -> None:
         """Answer a broken request and end the connection: what follows can't be told from what belongs to it."""

@@ -18,7 +18,7 @@ from posix import close as close_now  # gevent's os.close waits for the loop to 
 from typing import Any, Protocol
 
 from ..clock import http_date
-from ..h1.head import HeadReader, Limits, RequestLine
+from ..h1.head import HeadReader, Limits, RequestLine, Unless
 from ..http.answer import Answer, plain_answer
 from ..http.segments import FileSlice, Segment
 from ..observe.access_log import AccessLog
@@ -73,7 +73,7 @@ class Files(Protocol):
     prefixes: tuple[bytes, ...]
 
     def hot(self, target: bytes, now_s: int, accept_encoding: str | None) -> Answer | None: ...
-    def hot_unchanged(self, target: bytes, now_s: int, fields: Mapping[str, str]) -> Answer | None: ...
+    def hot_unchanged(self, target: bytes, now_s: int, unless: Unless | None) -> Answer | None: ...
     def answer(self, method: str, target: bytes, fields: Mapping[str, str], now_s: int) -> Answer | None: ...
 
 

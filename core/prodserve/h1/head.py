@@ -60,6 +60,7 @@ changed is read as a new one."""
 
 
 Known = TypeVar("Known")
+Unless = tuple[str | None, str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ class Fields:
         "length",
         "plain",
         "single",
+        "unless",
     )
 
     def __init__(self, environ: dict[str, Any], block: bytes, single: bool, minor: int, limits: Limits) -> None:
@@ -135,7 +137,16 @@ class Fields:
         else:
             self.expect_continue = False
         self.conditional = not CONDITIONAL_FIELDS.isdisjoint(environ)
+        self.unless = unless_modified(environ) if self.conditional else None
         self.plain = self.length == 0 and not self.chunked and self.keep_alive and minor == 1 and host is not None
+
+
+def unless_modified(environ: Mapping[str, Any]) -> Unless | None:
+    """What a 304 hangs on: Accept-Encoding, If-None-Match and If-Modified-Since. None: other conditions count first."""
+    if "HTTP_IF_MATCH" in environ or "HTTP_IF_UNMODIFIED_SINCE" in environ:
+        return None
+    get = environ.get
+    return get("HTTP_ACCEPT_ENCODING"), get("HTTP_IF_NONE_MATCH"), get("HTTP_IF_MODIFIED_SINCE")
 
 
 def persists(connection: str | None, minor: int) -> bool:
@@ -319,6 +330,8 @@ class HeadReader:
             at += 1
         fields.environ.update(changes)
         fields.block = data[len(lines[0]) :]
+        if fields.conditional:
+            fields.unless = unless_modified(fields.environ)
         return line
 
     def check_part(self, data: bytes, start: int) -> None:

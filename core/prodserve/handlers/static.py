@@ -19,6 +19,7 @@ from ..files.index import FileIndex
 from ..files.mount import Mount
 from ..files.names import file_name
 from ..files.served import REMEMBERED_CHARACTERS, ServedFile
+from ..h1.head import Unless
 from ..http.answer import Answer, head_block, plain_answer, without_body
 
 ALLOW = ("Allow", "GET, HEAD, OPTIONS")
@@ -80,23 +81,20 @@ class StaticFiles:
         Without ``accept_encoding`` only for files that exist in one coding. The same object each time.
         """
         file = self._files.get(target)
-        if file is None or file.checked_s != now_s:
+        if file is None or (file.checked_s != now_s and self._index.current(target, now_s) is None):
             return None
         if file.by_accept is None or accept_encoding is None:
             return file.plain
         return file.by_accept.get(accept_encoding)
 
-    def hot_unchanged(self, target: bytes, now_s: int, fields: Mapping[str, str]) -> Answer | None:
-        """The 304 to a GET or HEAD that was answered so before; else ask ``answer``."""
+    def hot_unchanged(self, target: bytes, now_s: int, unless: Unless | None) -> Answer | None:
+        """The 304 to a GET that was answered so before; else ask ``answer``."""
         file = self._files.get(target)
-        if file is None or file.checked_s != now_s or file.unchanged is None:
+        if file is None or file.unchanged is None or unless is None:
             return None
-        if "HTTP_IF_MATCH" in fields or "HTTP_IF_UNMODIFIED_SINCE" in fields:
+        if file.checked_s != now_s and self._index.current(target, now_s) is None:
             return None
-        get = fields.get
-        return file.unchanged.get(
-            (get("HTTP_ACCEPT_ENCODING"), get("HTTP_IF_NONE_MATCH"), get("HTTP_IF_MODIFIED_SINCE"))
-        )
+        return file.unchanged.get(unless)
 
     def tick(self, now_s: int, descriptors_max: int) -> None:
         """Once a second: give back what nobody has asked for lately, and hold at most so many files open."""
