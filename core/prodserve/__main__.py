@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     given = vars(parser(prog).parse_args(argv))
     if given["app"] in ORDERS and given[POSITIONAL] is None:
         given[POSITIONAL], given["app"] = given["app"], ""
-    orders.carry_out(typed(given), f"{prog} {given['app']}")
+    if given[POSITIONAL] in ORDERS:
+        orders.carry_out(typed(given), f"{prog} {given['app']}")
     try:
         adapter = ModuleAdapter(given["app"])
     except ConfigError as error:

@@ -11,10 +11,9 @@ from typing import NoReturn
 
 from ..adapter import Adapter, StaticRoot
 from ..config.arguments import add_arguments, click_command_class, click_options, typed
-from ..config.options import Config
+from ..config.options import ORDERS, Config
 from .command import app_failed, in_generation, serve
 from .compress_options import add_compress_arguments, click_compress_options
-from .orders import ORDERS
 
 __all__ = [
     "ORDERS",

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..adapter import Adapter, Advice
 from ..config.explain import explain
-from ..config.options import POSITIONAL, Config
+from ..config.options import ORDERS, POSITIONAL, Config
 from ..config.resolve import DEFAULT, Resolution, reloaded, trace
 from ..errors import ConfigError, Problem, ProdserveError
 from ..files.roots import all_roots, file_advice
 from ..observe.log import Log
 from ..observe.tracebacks import app_traceback
 from ..supervisor import activation
-from . import orders, unit
+from . import unit
 from .check import findings
 from .model import Model, choose
 from .preflight import debug_advice, preflight, root_advice
@@ -52,7 +52,10 @@ def serve(adapter: Adapter, given: Mapping[str, object], program: str) -> NoRetu
     try:
         if mine is not None:
             _generation(adapter, given, mine)
-        orders.carry_out(given, program)
+        if given.get(POSITIONAL) in ORDERS:
+            from . import orders
+
+            orders.carry_out(given, program)
         _first_process(adapter, given, program)
     except ConfigError as error:
         refuse(program, error)

@@ -21,8 +21,6 @@ from ..supervisor.control import paths
 from ..supervisor.program import current_program
 from ..supervisor.workers import alive
 
-ORDERS = ("reload", "stop")
-"""Words in the place of the address."""
 FAILED = 1
 UNCLEAR = 2
 ANSWER_S = 5.0
@@ -32,12 +30,10 @@ Running = Mapping[str, Any]
 """What a server says of itself (``supervisor.commands``)."""
 
 
-def carry_out(given: Mapping[str, object], program: str) -> None:
-    """Do what the first word says, if it is one of ``ORDERS``, and end the process: 0 where it was done, 1 where the
-    server could not, 2 where it is not clear which server is meant."""
-    word = given.get(POSITIONAL)
-    if word not in ORDERS:
-        return
+def carry_out(given: Mapping[str, object], program: str) -> NoReturn:
+    """Do what the first word says, one of ``ORDERS``, and end the process: 0 where it was done, 1 where the server
+    could not, 2 where it is not clear which server is meant."""
+    word = given[POSITIONAL]
     found = list(servers())
     try:
         server = choose([who for who, _ in found], place(), program, _wanted_binds(given), _wanted_pid(given))

@@ -591,6 +591,8 @@ DEFAULT_SLOTS = {"greenlets": 100, "threads": 8}
 """What ``slots`` is where nothing else is said."""
 VARIABLE_PREFIX = "PRODSERVE_"
 POSITIONAL = "addrport"
+ORDERS = ("reload", "stop")
+"""Words in the place of the address: what the running server of the project shall do."""
 POSITIONAL_HELP = (
     "Where to listen: 8000, 0:8000, [::1]:8000, unix:/run/app.sock … As the first --bind. "
     "Or what the running server of this project shall do: reload, stop. "
