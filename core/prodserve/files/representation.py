@@ -34,6 +34,7 @@ class Representation:
     further fields. ``content``, ``whole`` and ``held`` come and go with the room for them."""
 
     __slots__ = (
+        "_around_length",
         "_caching",
         "_extra",
         "_unchanged",
@@ -90,6 +91,7 @@ class Representation:
             ],
         )
         self._unchanged: Answer | None = None
+        self._around_length: tuple[bytes, bytes, bytes] | None = None
         self.held: HeldFile | None = None
         self.content: bytes | None = None
         self.whole: Answer | None = None
@@ -127,14 +129,17 @@ class Representation:
         return self._unchanged
 
     def one_part(self, part: ByteRange, piece: Segment) -> Answer:
-        """The 206 with a single part, which ``piece`` holds."""
-        fields = [
-            ("Content-Type", self.content_type),
-            ("Content-Length", str(part.length)),
-            *self._selected(),
-            ("Content-Range", part.content_range(self.size)),
-        ]
-        return Answer(206, head_block(206, fields), (piece,), part.length)
+        """The 206 with a single part, which ``piece`` holds. HOT: benchmarks static-range."""
+        if self._around_length is None:
+            shared = "".join([f"{name}: {value}\r\n" for name, value in self._selected()])
+            self._around_length = (
+                head_block(206, [("Content-Type", self.content_type)]) + b"Content-Length: ",
+                f"\r\n{shared}Content-Range: bytes ".encode("latin-1"),
+                b"/%d\r\n" % self.size,
+            )
+        before, after, end = self._around_length
+        start, length = part
+        return Answer(206, b"%b%d%b%d-%d%b" % (before, length, after, start, start + length - 1, end), (piece,), length)
 
     def many_parts(self, parts: tuple[ByteRange, ...], pieces: tuple[Segment, ...], boundary: str) -> Answer:
         """The 206 with several parts; ``boundary`` is a word that the content does not contain."""
