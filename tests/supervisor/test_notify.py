@@ -21,7 +21,7 @@ from prodserve.supervisor.fleet import Generation, Worker
 from prodserve.supervisor.lifecycle import Generation as GenerationState
 from prodserve.supervisor.lifecycle import Server
 from prodserve.supervisor.lifecycle import Worker as WorkerState
-from prodserve.supervisor.notify import Phase, Reporter, phase, ready_workers, status, transition, watchdog_s
+from prodserve.supervisor.notify import TAKEOVER, Phase, Reporter, phase, ready_workers, status, transition, watchdog_s
 
 from tests.server import free_port, running, wait_until
 
@@ -233,6 +233,19 @@ def test_there_is_no_sign_of_life_without_a_worker_that_lives(tmp_path):
         reporter.close()
         reporter.look(Server.STOPPING, [])
         assert told.read()[-1] == ["MAINPID=77"]
+    board.close()
+
+
+def test_a_server_that_takes_over_is_silent_until_it_serves(tmp_path):
+    board = Board.create(1)
+    with manager(tmp_path, True) as told:
+        environ = {"NOTIFY_SOCKET": told.address, "WATCHDOG_USEC": "2000000", TAKEOVER: "7"}
+        reporter = Reporter(environ, board, lambda: 100.0, os.getpid())
+        reporter.look(Server.STARTING, generations(GenerationState.STARTING))
+        assert told.read() == []
+        reporter.look(Server.SERVING, generations(GenerationState.SERVING))
+        assert told.read()[0][:2] == ["READY=1", "WATCHDOG=1"]
+        reporter.close()
     board.close()
 
 

@@ -96,7 +96,7 @@ def printed(project: Project, config: Config) -> str:
     files = dict(units(project, config))
     names = " ".join(path.rpartition("/")[2] for path in reversed(files))
     head = (
-        f"# To put them in place, append to the command that printed it ({project.program} unit …)\n"
+        f"# To put them in place, append to the command that printed them ({project.program} unit …)\n"
         "#   | sudo awk '/^# \\/etc\\/systemd/ {file=$2} file {print > file}'\n"
         f"#   sudo systemctl daemon-reload && sudo systemctl enable --now {names}\n"
         f"# Then: systemctl status {project.name}, systemctl reload {project.name}, journalctl -u {project.name}\n\n"

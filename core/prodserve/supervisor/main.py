@@ -6,7 +6,6 @@ Sets up what belongs to the process – its log, the listening sockets, the PID 
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
@@ -22,12 +21,12 @@ from prodserve.observe.memory_file import read_json
 from prodserve.observe.title import set_title
 from prodserve.supervisor import activation, privileges
 from prodserve.supervisor.listeners import close_all, listen
+from prodserve.supervisor.nursery import adopt_orphans
 from prodserve.supervisor.pid_file import PidFile
 from prodserve.supervisor.server import RunningServer
 from prodserve.supervisor.supervision import SIGNALS
 from prodserve.supervisor.upgrade import Takeover
 
-_PR_SET_CHILD_SUBREAPER = 36
 CONFIG_ERROR = 2
 
 
@@ -47,7 +46,7 @@ def main(record_fd: int) -> NoReturn:
 
 def serve(record: Mapping[str, Any], config: Config) -> int:
     """Everything from binding to the end; gives the exit code. ``ConfigError`` where it can't begin."""
-    _adopt_orphans()
+    adopt_orphans()
     record = {**privileges.settled(record, config), "first_environ": record["environ"]}
     log = Log(open_log(config.error_logfile), config.log_level)
     sockets = activation.passed(record["service"], os.getpid())
@@ -71,12 +70,6 @@ def serve(record: Mapping[str, Any], config: Config) -> int:
             return RunningServer(record, config, log, listeners, signals, up).serve()
     finally:
         close_all(listeners)
-
-
-def _adopt_orphans() -> None:
-    """Workers whose generation process dies become our children (Linux); elsewhere their end is polled for."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def open_log(path: str) -> int:

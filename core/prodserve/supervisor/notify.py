@@ -110,6 +110,8 @@ class Reporter:
         address = environ.get("NOTIFY_SOCKET", "")
         self._channel: Channel | None = Channel(address) if address[:1] in ("/", "@") else None
         self._watchdog_s = watchdog_s(environ, pid)
+        self._is_heir = TAKEOVER in environ
+        """Until it serves, the manager listens to the server that it takes over from."""
         self._board = board
         self._now = now
         self._phase = Phase.STARTING
@@ -133,6 +135,8 @@ class Reporter:
         generations, now = list(generations), self._now()
         self._looked_s = now
         current = phase(server, generations)
+        if self._is_heir and current is Phase.STARTING:
+            return
         said = [*transition(self._phase, current, now)]
         workers = ready_workers(generations)
         if self._watchdog_s is not None and workers and now >= self._alive_s + self._watchdog_s:

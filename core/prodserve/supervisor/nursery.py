@@ -6,11 +6,12 @@ By hand rather than by ``subprocess``: the supervisor waits for every child of i
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from prodserve.observe.memory_file import write_json
@@ -24,6 +25,7 @@ BOOT = (
 """The roots come last on ``sys.path`` and are taken off again: what the user's own path has is found there."""
 
 CANNOT_START = 71
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def boot_command(record: Mapping[str, Any], fd: int, model: str) -> list[str]:
@@ -78,3 +80,44 @@ def become(
         sys.stderr.flush()
     finally:
         os._exit(CANNOT_START)
+
+
+def adopt_orphans(adopt: bool = True) -> None:
+    """Workers whose generation process dies become our children (Linux); elsewhere their end is polled for."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
+
+
+def start_apart(run: Callable[[], NoReturn]) -> int:
+    """Start a process that is no child of this one but of the system's (or service manager's) first: a manager waits
+    for the end of its own children only. Gives its PID; ``OSError`` where the system gives no process."""
+    reader, writer = os.pipe()
+    with open(reader, "rb") as pipe:
+        adopt_orphans(False)
+        try:
+            between = os.fork()
+            if between == 0:
+                _start_and_leave(run, writer)
+            _, status = os.waitpid(between, 0)
+        finally:
+            adopt_orphans()
+            os.close(writer)
+        pid = int(pipe.read() or b"0")
+    if not pid:
+        number = os.waitstatus_to_exitcode(status)
+        raise OSError(number, os.strerror(number))
+    return pid
+
+
+def _start_and_leave(run: Callable[[], NoReturn], writer: int) -> NoReturn:
+    """In the process between the two."""
+    number = 0
+    try:
+        pid = os.fork()
+        if pid == 0:
+            run()
+        os.write(writer, b"%d" % pid)
+    except OSError as error:
+        number = error.errno or CANNOT_START
+    finally:
+        os._exit(number)

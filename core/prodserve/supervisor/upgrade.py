@@ -14,13 +14,13 @@ import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 from prodserve.observe.log import Log
 from prodserve.observe.memory_file import read_json, write_json
 from prodserve.supervisor.listeners import Listener, adopt
 from prodserve.supervisor.notify import TAKEOVER
-from prodserve.supervisor.nursery import become
+from prodserve.supervisor.nursery import become, start_apart
 from prodserve.supervisor.workers import kill
 
 UP = b"up"
@@ -118,9 +118,9 @@ class Upgrade:
         note = {"pid": os.getpid(), "word_fd": their_fd, "listeners": sockets}
         try:
             note_fd = write_json("prodserve-takeover", note)
-            self._pid = os.fork()
-            if self._pid == 0:
-                self._become_new([note_fd, their_fd, *(one.socket.fileno() for one in self._listeners)])
+            old_pid = os.getpid()
+            fds = [note_fd, their_fd, *(one.socket.fileno() for one in self._listeners)]
+            self._pid = start_apart(lambda: self._become_new(old_pid, fds))
             os.close(note_fd)
         except OSError:
             os.close(word_fd)
@@ -133,10 +133,10 @@ class Upgrade:
         self._selector.register(word_fd, selectors.EVENT_READ, self._heard)
         self._log.info(f"process {self._pid} is started to take over")
 
-    def _become_new(self, fds: list[int]) -> None:
-        """In the child: never returns."""
+    def _become_new(self, old_pid: int, fds: list[int]) -> NoReturn:
+        """In the new process."""
         record = self._record
-        mine = {**variables(record["service"], os.getppid(), os.getpid()), TAKEOVER: str(fds[0])}
+        mine = {**variables(record["service"], old_pid, os.getpid()), TAKEOVER: str(fds[0])}
         command = [record["executable"], *record["orig_argv"][1:]]
         become(command, {**record["first_environ"], **mine}, record["program"]["cwd"], fds)
 
