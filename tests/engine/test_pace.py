@@ -121,10 +121,10 @@ def test_those_that_are_too_slow_go_and_those_that_are_just_fast_enough_stay(mea
         assert clients["quiet stream"].received.endswith(b"0\r\n\r\n")
 
 
-@pytest.fixture(params=[("greenlets", "epoll"), ("threads", "watchers")], ids="-".join)
-def narrow(request: pytest.FixtureRequest) -> Iterator[Worker]:
+@pytest.fixture
+def narrow() -> Iterator[Worker]:
     """A worker with two slots and much patience."""
-    with working(request.param, slots=2) as worker:
+    with working(("greenlets", "epoll"), slots=2) as worker:
         yield worker
 
 
