@@ -24,6 +24,7 @@ from prodserve.config.options import Config
 from prodserve.files.roots import configured_roots
 from prodserve.observe.board import Board
 from prodserve.worker import worker
+from prodserve.worker.site_files import find_files
 
 ADAPTER: Any = SimpleNamespace(
     slot_idle=lambda: None,
@@ -48,7 +49,8 @@ def main(model: str, poller: str, target: str, port: str, settings: str = "{}") 
     config = Config(**{"poller": poller, **json.loads(settings)})
     place = Board.create(1).claim(0, 1)
     roots = configured_roots(config)
-    worker.run(app, ADAPTER, config, roots, model, [(listener.fileno(), "")], place, lambda: None, lifeline)
+    files = find_files(roots, config)
+    worker.run(app, ADAPTER, config, roots, files, model, [(listener.fileno(), "")], place, lambda: None, lifeline)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from .representation import Representation
 from .served import ServedFile
 from .trees import is_at
 
-FILES_MAX = 16384
+FILES_MAX = 12_288
 CONTENTS_LIMIT_BYTES = 16 * 1024 * 1024
 DESCRIPTORS_MAX = 2048
 """Until ``tick`` says how many there is room for."""

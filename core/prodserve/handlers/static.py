@@ -48,6 +48,8 @@ STATUS_OF_ERROR = {
 """What a file that can't be opened is answered with; the rest (a failing disk) is a 500. A cache in between may keep a
 404, so what passes must not be one."""
 CHANGES_MAX = 3
+BEFORE_S = -1
+"""A tick that no request is in."""
 PASSED_ON_MAX = 1024
 INDEX = "index.html"
 
@@ -95,6 +97,17 @@ class StaticFiles:
         if file.checked_s != now_s and self._index.current(target, now_s) is None:
             return None
         return file.unchanged.get(unless)
+
+    def prepare(self, path: bytes) -> None:
+        """Look up what ``path`` names before anybody asks for it; the first request compares it with the disk."""
+        try:
+            self._find(path, BEFORE_S)
+        except OSError:
+            return  # who asks for it is told
+
+    def known(self) -> Sequence[bytes]:
+        """The paths of the files that were looked up."""
+        return tuple(self._files)
 
     def tick(self, now_s: int, descriptors_max: int) -> None:
         """Once a second: give back what nobody has asked for lately, and hold at most so many files open."""

@@ -25,6 +25,7 @@ from prodserve.adapter import Adapter, StaticRoot, WSGIApp
 from prodserve.config.options import Config
 from prodserve.files.census import count_files
 from prodserve.files.roots import all_roots, file_advice
+from prodserve.handlers.static import StaticFiles
 from prodserve.observe.board import Board
 from prodserve.observe.log import Log
 from prodserve.observe.title import set_title
@@ -34,6 +35,7 @@ from prodserve.supervisor.packets import LIMIT_BYTES, decode, encode
 from prodserve.worker.boot import LOAD_FAILED, Role, native_poll, start_again
 from prodserve.worker.compressing import Compressing
 from prodserve.worker.shareability import inherited_state, release_hub
+from prodserve.worker.site_files import find_files
 from prodserve.worker.warm_up import warm_up
 from prodserve.worker.watch import watched
 
@@ -56,6 +58,7 @@ def run(adapter: Adapter, config: Config, role: Role) -> NoReturn:
         loaded_state = inherited_state(role.model)
         why = unfit(app, adapter, config, role)
         adapter.before_fork()
+        files = find_files(roots, config)
         importlib.import_module("prodserve.worker.worker")  # with gevent and the engine: shared by the workers
     except BaseException as error:  # whatever the app raised, the supervisor is told, and this process ends
         tell(role, {"event": "failed", "why": load_failure(error)})
@@ -84,7 +87,7 @@ def run(adapter: Adapter, config: Config, role: Role) -> NoReturn:
     if not tell(role, loaded):
         _leave(0)
     board = Board.open(role.board_fd, role.board_slots)
-    life = WorkerLife(app, adapter, config, roots, role, board, log)
+    life = WorkerLife(app, adapter, config, roots, files, role, board, log)
     compressing = Compressing(roots, config, role.log_fd, log)
     ForkServer(role, life.live, log, compressing).serve()
     _leave(0)
@@ -226,6 +229,7 @@ class WorkerLife:
     adapter: Adapter
     config: Config
     roots: Sequence[StaticRoot]
+    files: StaticFiles | None
     role: Role
     board: Board
     log: Log
@@ -243,6 +247,7 @@ class WorkerLife:
                 self.adapter,
                 self.config,
                 self.roots,
+                self.files,
                 self.role.model,
                 self.role.listeners,
                 beat,

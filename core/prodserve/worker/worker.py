@@ -40,7 +40,6 @@ from ..observe.board import Beat
 from ..observe.log import Log
 from ..observe.tracebacks import app_traceback
 from . import heap
-from .compressing import encoded_copies
 from .watchdog import Watchdog
 
 RESERVED_DESCRIPTORS = 256
@@ -55,6 +54,7 @@ def run(
     adapter: Adapter,
     config: Config,
     roots: Sequence[StaticRoot],
+    files: StaticFiles | None,
     model: str,
     listeners: Sequence[tuple[int, str]],
     beat: Beat,
@@ -62,7 +62,7 @@ def run(
     lifeline_fd: int,
 ) -> None:
     """Be the worker until the end; ``listeners`` are (descriptor, URL). Called in its own process."""
-    Worker(app, adapter, config, roots, model, listeners, beat, lifeline_fd).serve(ready)
+    Worker(app, adapter, config, roots, files, model, listeners, beat, lifeline_fd).serve(ready)
 
 
 def open_log(path: str, standard: int) -> int | None:
@@ -113,6 +113,7 @@ class Worker:
         adapter: Adapter,
         config: Config,
         roots: Sequence[StaticRoot],
+        files: StaticFiles | None,
         model: str,
         listeners: Sequence[tuple[int, str]],
         beat: Beat,
@@ -127,7 +128,7 @@ class Worker:
         access = None if access_fd is None else AccessLog(access_fd, time.time(), self.log.warning)
         heap.limit_arenas()
         self.descriptors = descriptor_limit()
-        self.files = self.find_files(roots)
+        self.files = files
         self.hub = gevent.get_hub()
         loop = self.hub.loop
         slots_class = GreenletSlots if model == "greenlets" else ThreadSlots
@@ -212,12 +213,6 @@ class Worker:
         self.ticks = 0
         self.deadline_s = float("inf")
         os.register_at_fork(after_in_child=self.let_go)
-
-    def find_files(self, roots: Sequence[StaticRoot]) -> StaticFiles | None:
-        """The files that are answered inside the loop."""
-        if not roots:
-            return None
-        return StaticFiles(roots, copies=encoded_copies(self.config), follow_links=self.config.follow_symlinks)
 
     def replacement(self, public: Sequence[StaticRoot]) -> Replace:
         """What is sent in place of responses that name a file."""
