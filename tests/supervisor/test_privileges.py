@@ -13,8 +13,10 @@ import sys
 from urllib.request import urlopen
 
 import pytest
+from prodserve.cli.preflight import root_advice
+from prodserve.config.options import Config
 from prodserve.errors import ConfigError
-from prodserve.supervisor.privileges import Identity, Need, change, environ_of, find, likely_user, missing
+from prodserve.supervisor.privileges import Identity, Need, change, environ_of, find, in_container, likely_user, missing
 from prodserve.supervisor.reserved_ports import Surroundings, ways
 
 from tests.examples.sites import copy_of
@@ -110,6 +112,20 @@ def test_what_a_user_may_not_do_is_named_with_its_fix(tmp_path):
     assert [str(one) for one in missing(None, wanted)] == [
         f"--gone: this user may not read: {absent}\n    fix: make it"
     ]
+
+
+@pytest.mark.parametrize(
+    ("user", "container", "warned"), [(None, False, True), (None, True, False), ("root", False, False)]
+)
+def test_root_is_warned_unless_it_is_wanted_or_that_of_a_container(user, container, warned):
+    advice = root_advice(Config(user=user), container=container)
+    assert bool(advice) is (warned and os.geteuid() == 0)
+    assert all(one.fix.startswith("--user ") for one in advice)
+
+
+@pytest.mark.parametrize("environ", [{"container": "podman"}, {"container": "lxc", "PATH": "/bin"}])
+def test_a_container_is_known_by_its_variable(environ):
+    assert in_container(environ)
 
 
 BARE = Surroundings(1024, "ann", systemd=False, container=False, setcap=False, program="/usr/bin/python3")

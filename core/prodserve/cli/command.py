@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..adapter import Adapter, Advice
 from ..config.explain import explain
-from ..config.options import ORDERS, POSITIONAL, Config
+from ..config.options import POSITIONAL, Config
 from ..config.resolve import DEFAULT, Resolution, reloaded, trace
 from ..errors import ConfigError, Problem, ProdserveError
-from ..files.roots import all_roots, file_advice
+from ..files.roots import all_roots
 from ..observe.log import Log
 from ..observe.tracebacks import app_traceback
 from ..supervisor import activation
-from . import unit
+from . import orders, unit
 from .check import findings
 from .model import Model, choose
 from .preflight import debug_advice, preflight, root_advice
@@ -52,10 +52,7 @@ def serve(adapter: Adapter, given: Mapping[str, object], program: str) -> NoRetu
     try:
         if mine is not None:
             _generation(adapter, given, mine)
-        if given.get(POSITIONAL) in ORDERS:
-            from . import orders
-
-            orders.carry_out(given, program)
+        orders.carry_out(given, program)
         _first_process(adapter, given, program)
     except ConfigError as error:
         refuse(program, error)
@@ -147,7 +144,7 @@ def _check(adapter: Adapter, config: Config, model: Model, advice: tuple[Advice,
         adapter.load()
         roots = all_roots(config, adapter)
         facts = adapter.facts()
-        found = (*advice, *facts.advice, *file_advice(config, adapter))
+        found = (*advice, *facts.advice, *adapter.file_advice(config.serve_static, config.serve_media))
     print("\n".join(findings(config, facts, model, roots, found)))
     sys.exit(0)
 

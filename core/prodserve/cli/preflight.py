@@ -10,14 +10,14 @@ import importlib.util
 import os
 import select
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ..adapter import Advice
 from ..config.options import OPTION, Config
 from ..errors import ConfigError, Problem
 from ..files.roots import configured_roots
 from ..handlers.places import internal_problems
-from ..supervisor.privileges import ROOT, in_container, likely_user
+from ..supervisor.privileges import ROOT, likely_user
 
 FILES = ("pid", "access_logfile", "error_logfile")
 NO_FILES = (None, "-", "none")
@@ -45,9 +45,9 @@ def debug_advice(debug: bool, config: Config) -> tuple[Advice, ...]:
     return (Advice("debug mode is on and others can connect: error pages show them source and settings", fix),)
 
 
-def root_advice(config: Config, environ: Mapping[str, str]) -> tuple[Advice, ...]:
+def root_advice(config: Config, *, container: bool) -> tuple[Advice, ...]:
     """The warning about root, unless somebody typed ``--user root`` or the root of a container is meant."""
-    if os.geteuid() != ROOT or config.user is not None or in_container(environ):
+    if os.geteuid() != ROOT or config.user is not None or container:
         return ()
     what = "the project's code runs as root: whoever finds a hole in it owns this machine"
     return (Advice(what, f"--user {likely_user(os.getcwd())}"),)
