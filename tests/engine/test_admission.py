@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import Any
 
 import gevent
 import pytest
-from prodserve.engine.admission import HALF_HEAD_S, NAMED, REPORT_S, Shares, network, spared
+from prodserve.engine.admission import HALF_HEAD_S, NAMED, REPORT_S, STALLED_S, Shares, network, spared
 from prodserve.engine.connection import BODY, HEAD, IDLE, LINGER, RUNNING, SENDING
 from prodserve.engine.engine import Engine, Timeouts
 from prodserve.engine.greenlet_slots import GreenletSlots
@@ -100,17 +101,18 @@ SPARED = [
         {"state": HEAD, "started": 0.0, "deadline": NOW_S + HEAD_S - HALF_HEAD_S},
         (1, NOW_S - HALF_HEAD_S),
     ),
-    *(
-        (f"state {state}", {"state": state, "started": 5.0, "deadline": NOW_S}, None)
-        for state in (BODY, LINGER, RUNNING)
-    ),
-    ("reads", {"state": SENDING, "started": 5.0, "deadline": NOW_S}, None),
+    *((f"state {state}", {"state": state, "started": 5.0, "deadline": NOW_S}, None) for state in (LINGER, RUNNING)),
+    ("sends or reads", {"state": SENDING, "out": [b""], "stalled_s": lambda now_s: -100.0}, None),
+    ("has been stalled for a moment", {"state": SENDING, "out": [b""], "stalled_s": lambda now_s: STALLED_S - 1}, None),
+    ("does not read", {"state": SENDING, "out": [b""], "stalled_s": lambda now_s: 20.0}, (2, -20.0)),
+    ("does not read a stream", {"state": RUNNING, "out": [b""], "stalled_s": lambda now_s: 20.0}, (2, -20.0)),
+    ("does not send its body", {"state": BODY, "stalled_s": lambda now_s: 20.0}, (2, -20.0)),
 ]
 
 
 @pytest.mark.parametrize(("facts", "rank"), [row[1:] for row in SPARED], ids=[row[0] for row in SPARED])
 def test_those_are_spared_without_whom_nobody_loses_an_answer(facts: dict[str, Any], rank: object) -> None:
-    connection: Any = SimpleNamespace(**{"more": False, "buffer": b"", **facts})
+    connection: Any = SimpleNamespace(**{"more": False, "buffer": b"", "out": None, **facts})
     assert spared(connection, NOW_S, KEEP_ALIVE_S, HEAD_S) == rank
 
 
@@ -156,7 +158,7 @@ def test_a_crowd_of_silent_clients_does_not_keep_others_out(full: Worker) -> Non
         with full.connect() as late:
             late.socket.settimeout(30)
             assert late.ask("/").status == 200
-        full.server.wait_for_log("idle connections were closed to make room")
+        full.server.wait_for_log("were closed to make room")
 
 
 def test_half_sent_heads_give_way_too(full: Worker) -> None:
@@ -171,12 +173,34 @@ def test_half_sent_heads_give_way_too(full: Worker) -> None:
         assert sum(map(is_closed, clients)) == 1
 
 
+def test_uploads_and_downloads_that_do_not_move_give_way_at_last() -> None:
+    with working(KINDS[0], worker_connections=4) as full, nothing_left(full), ExitStack() as stack:
+        upload = stack.enter_context(full.connect())
+        upload.send(request("/echo", "Content-Length: 10000000", method="POST"))
+        download = stack.enter_context(full.connect())
+        download.send(request("/whole?size=50000000"))
+        bodies = [stack.enter_context(full.connect()) for _ in range(2)]
+        for client in bodies:
+            client.send(request("/echo", "Content-Length: 5", method="POST") + b"hel")
+        late = stack.enter_context(full.connect())
+        late.send(request("/"))
+        end = time.monotonic() + 30
+        while not select.select([late.socket], [], [], 0.1)[0] and time.monotonic() < end:
+            upload.send(b"x" * 100)
+            assert download.socket.recv(1000)
+        assert late.reply().status == 200
+        assert sum(map(is_closed, bodies)) == 1
+        assert not is_closed(upload) and not is_closed(download)
+
+
 def is_closed(client: Client) -> bool:
     client.socket.settimeout(0.01)
     try:
         return not client.socket.recv(1, socket.MSG_PEEK)
     except TimeoutError:
         return False
+    except ConnectionResetError:
+        return True
 
 
 def test_where_all_are_busy_a_newcomer_waits(full: Worker) -> None:

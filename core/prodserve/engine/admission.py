@@ -1,7 +1,7 @@
 """Who gets in when there is not room for all: a share for each client address, and a newcomer before those that idle.
 
 ``Shares`` counts the connections of an address, as long as it has any; what it remembers is bounded by the number of
-connections. ``Room`` closes those without which nobody loses an answer.
+connections. ``Room`` closes those that can best be spared.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from .connection import HEAD, IDLE, Connection
+from .connection import BODY, HEAD, IDLE, Connection
 
 IDLE_S = 1
 """A client that has just come, or just been answered, is likely to send a request now: it may stay."""
 HALF_HEAD_S = 3
 """So long, and a half-sent head is not a matter of distance any more."""
+STALLED_S = 10
+"""So long below the least rate, and an upload or a download is not worth a newcomer."""
 NAMED = 1000
 """Addresses that are named in the log in one minute."""
 REPORT_S = 60
@@ -99,13 +101,17 @@ class Shares:
 
 def spared(connection: Connection, now_s: float, keep_alive_s: float, head_s: float) -> tuple[int, float] | None:
     """How well the worker can do without this connection, the smallest first: those that wait for a request, the
-    longest idle before the others, and after them those that have long been sending a head. None: it stays."""
+    longest idle before the others; then those that have long been sending a head; then those whose body or response
+    does not move, though they lose it. None: it stays."""
     if connection.state == IDLE and not connection.more and not connection.buffer:
         since_s = connection.deadline - (keep_alive_s if connection.started else head_s)
         return (0, since_s) if now_s - since_s >= IDLE_S else None
     if connection.state == HEAD:
         since_s = connection.deadline - head_s
         return (1, since_s) if now_s - since_s >= HALF_HEAD_S else None
+    if connection.state == BODY or connection.out is not None:
+        stalled_s = connection.stalled_s(now_s)
+        return (2, -stalled_s) if stalled_s >= STALLED_S else None
     return None
 
 
@@ -135,7 +141,7 @@ class Room:
         while self._queue:
             rank, _, connection = self._queue.pop()
             if self._rank(connection, now_s) == rank:  # it has not begun a request meanwhile
-                connection.close()
+                connection.abort(reset=connection.out is not None)
                 self._sent_away += 1
                 return True
         return False
@@ -149,7 +155,7 @@ class Room:
         if self._sent_away and now_s >= self._reported_s + REPORT_S:
             self._reported_s = now_s
             self._warn(
-                f"{self._sent_away} idle connections were closed to make room for others: this worker has as many as "
-                "it may (worker_connections, or the limit of open files)"
+                f"{self._sent_away} connections that were idle or stalled were closed to make room for others: this "
+                "worker has as many as it may (worker_connections, or the limit of open files)"
             )
             self._sent_away = 0

@@ -481,6 +481,14 @@ class Connection:
         self.deadline = engine.now_s + earned_s
         return earned_s >= min(patience_s, LOOK_S)
 
+    def stalled_s(self, now_s: float) -> float:
+        """For how many seconds a body or a response has moved less than the least rate asks for."""
+        timeouts = self.engine.timeouts
+        if self.state == BODY:
+            return timeouts.body - (self.deadline - now_s)
+        spent_s = timeouts.write - (self.deadline - now_s)
+        return spent_s - (self.owed - untaken_bytes(self.fd)) * self.engine.write_s_per_byte
+
     def transmit(self, segment: Segment, final: bool) -> None:
         """Write a part of the response, or queue what the client can't take yet. Raises ``ClientGone``.
 
