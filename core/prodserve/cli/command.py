@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..adapter import Adapter, Advice
 from ..config.explain import explain
-from ..config.options import POSITIONAL, Config
+from ..config.options import ORDERS, POSITIONAL, Config
 from ..config.resolve import DEFAULT, Resolution, reloaded, trace
 from ..errors import ConfigError, Problem, ProdserveError
-from ..files.roots import all_roots
+from ..files.roots import all_roots, file_advice
 from ..observe.log import Log
 from ..observe.tracebacks import app_traceback
 from ..supervisor import activation
-from . import orders, unit
+from ..supervisor.privileges import in_container
+from . import unit
 from .check import findings
 from .model import Model, choose
 from .preflight import debug_advice, preflight, root_advice
@@ -52,7 +53,10 @@ def serve(adapter: Adapter, given: Mapping[str, object], program: str) -> NoRetu
     try:
         if mine is not None:
             _generation(adapter, given, mine)
-        orders.carry_out(given, program)
+        if given.get(POSITIONAL) in ORDERS:
+            from . import orders
+
+            orders.carry_out(given, program)
         _first_process(adapter, given, program)
     except ConfigError as error:
         refuse(program, error)
@@ -120,7 +124,11 @@ def _first_process(adapter: Adapter, given: Mapping[str, object], program: str) 
     preflight(debug, resolution.config)
     source = resolution.sources["worker_model"]
     model = choose(resolution.config.worker_model, "" if source.layer == DEFAULT else source.where, reasons)
-    advice = (*debug_advice(debug, resolution.config), *model.advice(), *root_advice(resolution.config, os.environ))
+    advice = (
+        *debug_advice(debug, resolution.config),
+        *model.advice(),
+        *root_advice(resolution.config, container=in_container(os.environ)),
+    )
     if given.get("check_config"):
         _check(adapter, resolution.config, model, advice)
     _launch(adapter, resolution.config, model, advice, program)
@@ -144,7 +152,7 @@ def _check(adapter: Adapter, config: Config, model: Model, advice: tuple[Advice,
         adapter.load()
         roots = all_roots(config, adapter)
         facts = adapter.facts()
-        found = (*advice, *facts.advice, *adapter.file_advice(config.serve_static, config.serve_media))
+        found = (*advice, *facts.advice, *file_advice(config, adapter))
     print("\n".join(findings(config, facts, model, roots, found)))
     sys.exit(0)
 
