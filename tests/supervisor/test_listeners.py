@@ -134,7 +134,7 @@ def test_an_inherited_socket_is_served(opened):
     address = inherited.getsockname()
     (listener,) = opened(Bind("fd", fd=inherited.detach()))
     with socket.create_connection(address):
-        assert listener.url == f"fd://{listener.socket.fileno()}"
+        assert listener.url == f"http://{address[0]}:{address[1]}"
 
 
 def test_a_descriptor_that_is_no_stream_socket_is_refused():

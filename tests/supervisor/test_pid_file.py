@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from prodserve.errors import ConfigError
 from prodserve.supervisor.pid_file import PidFile, looks_like_server
+
+from tests.server import wait_until
 
 
 @pytest.fixture
@@ -45,6 +48,7 @@ def test_a_server_that_runs_is_named(tmp_path):
     path = tmp_path / "pid"
     with subprocess.Popen(["sh", "-c", "read _; : prodserve"], stdin=subprocess.PIPE) as other:
         path.write_text(str(other.pid))
+        wait_until(Path(f"/proc/{other.pid}/cmdline").read_bytes)  # empty for a moment while it is executed
         with pytest.raises(ConfigError, match=rf"belongs to process {other.pid}, which runs\n +fix: kill {other.pid}"):
             PidFile(str(path)).__enter__()
         assert int(path.read_text()) == other.pid
