@@ -30,7 +30,7 @@ class Answer:
         """In place of ``body``: the first ``length`` bytes of this file, for any number of requests."""
         self.wire_ending = b""
         self.wire = b""
-        """What was sent last with ``wire_ending`` at the end of the head."""
+        """What was sent last with ``wire_ending`` at the end of the head: all of it, or the head of a long one."""
 
     def on_the_wire(self, ending: bytes) -> bytes:
         """Head, ``ending`` of the head and body of an answer without files, as one piece.
@@ -39,10 +39,17 @@ class Answer:
         if ending is self.wire_ending:
             return self.wire
         wire = b"".join((self.head, ending, *self.body))  # type: ignore[arg-type]
-        if len(wire) <= REMEMBERED_BYTES:
+        if self.length <= REMEMBERED_BYTES:
             self.wire = wire
             self.wire_ending = ending
         return wire
+
+    def whole_head(self, ending: bytes) -> bytes:
+        """The head of an answer whose body is too long to be joined with it."""
+        if ending is not self.wire_ending:
+            self.wire = self.head + ending
+            self.wire_ending = ending
+        return self.wire
 
     def close(self) -> None:
         """Give back the files of an answer that is not sent after all."""

@@ -25,13 +25,15 @@ class FileSlice:
     """``count`` bytes of the open file ``fd`` from ``offset`` on. The descriptor belongs to ``holder``; where there is
     none, to the slice."""
 
-    __slots__ = ("count", "fd", "holder", "offset")
+    __slots__ = ("corked", "count", "fd", "holder", "offset")
 
     def __init__(self, fd: int, offset: int, count: int, holder: HeldFile | None = None) -> None:
         self.fd = fd
         self.offset = offset
         self.count = count
         self.holder = holder
+        self.corked = False
+        """The connection holds back what fills no packet until the end of this."""
 
     def __len__(self) -> int:
         """The bytes that are still to be sent, as with the other segments."""
