@@ -24,12 +24,11 @@ from prodserve.supervisor.lifecycle import (
     WorkerEvent,
 )
 from prodserve.supervisor.packets import decode
-from prodserve.supervisor.workers import WorkerLives, kill
+from prodserve.supervisor.processes import Processes
+from prodserve.supervisor.workers import WorkerLives
 
 LATE_MARGIN_S = 3.0
 """After ``start_timeout``, within which a worker that does not become ready writes where it hangs."""
-END_PROCESS_S = 5.0
-"""What a fork server gets to end by itself."""
 
 SIGNALS = {
     signal.SIGHUP: ServerEvent.HUP,
@@ -64,7 +63,7 @@ class Supervision:
         self.state = Server.STARTING
         self.exit_code = 0
         self.generations: list[Generation] = []
-        self.processes: dict[int, Process] = {}
+        self.processes = Processes(now, log)
         self._workers = workers
         self._board = board
         self._log = log
@@ -146,10 +145,7 @@ class Supervision:
         for generation in list(self.generations):
             self._settle(generation)
             self._look(generation, now)
-        for process in list(self.processes.values()):
-            if process.kill_s is not None and process.kill_s <= now:
-                process.kill_s = now + lifecycle.KILL_AGAIN_S
-                kill(process.pid, signal.SIGKILL)
+        self.processes.look()
         if self._retry_s is not None and self._retry_s <= now:
             self._new_generation()
         if not self.generations and not self.processes:
@@ -159,7 +155,7 @@ class Supervision:
         """At the time of one generation, and at a fork server that does not do what it was told."""
         if generation.due_s is not None and generation.due_s <= now:
             generation.due_s = None
-            if generation.state is not lifecycle.Generation.TRIAL:
+            if generation.state in (lifecycle.Generation.LOADING, lifecycle.Generation.STARTING):
                 generation.why = f"it was not ready within {self._config.start_timeout:g} s (--start-timeout)"
             self._step_generation(generation, GenerationEvent.DUE)
         asked = (lifecycle.Worker.FORKING, lifecycle.Worker.UNWANTED)
@@ -167,12 +163,12 @@ class Supervision:
         server = generation.server
         if server is not None and server.kill_s is None and now - oldest_s > self._config.start_timeout:
             self._log.error(f"process {server.pid} does not start the workers that it was asked for, and is killed")
-            self._dump_process(generation)
+            self.processes.dump(server)
 
     def next_s(self) -> float:
         """When ``tick`` is needed again, by the monotonic clock: at the latest in a second, for the heartbeats."""
         due = [worker.due_s for generation in self.generations for worker in generation.workers]
-        due += [process.kill_s for process in self.processes.values()]
+        due += self.processes.due()
         due += [generation.due_s for generation in self.generations]
         return min([time_s for time_s in [*due, self._retry_s] if time_s is not None] + [self._looked_s + 1.0])
 
@@ -181,7 +177,7 @@ class Supervision:
     def _heard(self, process: Process, message: Mapping[str, Any]) -> None:
         generation, event = process.generation, message["event"]
         if event == "loaded" and process.worker is not None:
-            self._send(process, {"do": "become", "slot": process.worker.row})
+            self.processes.tell(process, {"do": "become", "slot": process.worker.row})
         elif event == "loaded":
             generation.loaded = message
             generation.shareable = bool(message["shareable"])
@@ -299,12 +295,11 @@ class Supervision:
         generation = Generation(self._number, self._now())
         generation.due_s = generation.born_s + self._config.start_timeout
         try:
-            generation.server = self._spawn(generation, None)
+            generation.server = self.processes.add(self._spawn(generation, None))
         except OSError as error:
             self._log.error(f"no process can be started: {error}")
             self._step_server(ServerEvent.FAILURE, generation)
             return
-        self.processes[generation.server.pid] = generation.server
         self.generations.append(generation)
         self._log.debug(f"generation {generation.number} loads the application (pid {generation.server.pid})")
 
@@ -323,8 +318,7 @@ class Supervision:
         self._retry_s = None
         for generation in list(self.generations):
             self._step_generation(generation, GenerationEvent.KILL)
-        for process in self.processes.values():
-            process.kill_s = self._now()
+        self.processes.end_all()
 
     def _fail(self, _: Generation | None) -> None:
         self.exit_code = 1
@@ -381,45 +375,19 @@ class Supervision:
         )
         self._step_server(ServerEvent.FAILURE, generation)
 
-    def _release(self, generation: Generation) -> None:
-        process = generation.server
-        if process is not None and process.kill_s is None:
-            self._send(process, {"do": "quit"})
-            process.kill_s = self._now() + END_PROCESS_S
-
-    def _dump_process(self, generation: Generation) -> None:
-        if generation.server is not None:
-            kill(generation.server.pid, signal.SIGUSR1)
-            generation.server.kill_s = self._now() + lifecycle.DUMP_S
-
-    def _kill_process(self, generation: Generation) -> None:
-        if generation.server is not None:
-            generation.server.kill_s = self._now()
-
-    # the processes
-
     def _start_worker(self, generation: Generation, worker: Worker) -> int | None:
         """By the fork server; where the app can't be forked, as a process that loads it by itself."""
         server = generation.server
         if generation.shareable:
-            told = server is not None and self._send(server, {"do": "fork", "slot": worker.row})
+            told = server is not None and self.processes.tell(server, {"do": "fork", "slot": worker.row})
             return 0 if told else None
         if server is None:
-            server = self._spawn(generation, worker)
-            self.processes[server.pid] = server
+            server = self.processes.add(self._spawn(generation, worker))
         else:
             generation.server = None
             server.worker = worker
-            self._send(server, {"do": "become", "slot": worker.row})
+            self.processes.tell(server, {"do": "become", "slot": worker.row})
         return server.pid
-
-    def _send(self, process: Process, message: Mapping[str, Any]) -> bool:
-        """Tell a process something; one that does not listen any more is killed."""
-        told = process.channel.send(message)
-        if not told:
-            self._log.debug(f"process {process.pid} can't be told {message}")
-            process.kill_s = self._now()
-        return told
 
 
 _SERVER_ACTIONS: dict[ServerAction, Callable[[Supervision, Generation | None], None]] = {
@@ -440,7 +408,7 @@ _GENERATION_ACTIONS: dict[GenerationAction, Callable[[Supervision, Generation], 
     GenerationAction.TAKE_OVER: Supervision._take_over,
     GenerationAction.REPLACE: Supervision._replace,
     GenerationAction.FAIL: Supervision._report,
-    GenerationAction.RELEASE: Supervision._release,
-    GenerationAction.DUMP_PROCESS: Supervision._dump_process,
-    GenerationAction.KILL_PROCESS: Supervision._kill_process,
+    GenerationAction.RELEASE: lambda self, g: self.processes.release(g.server),
+    GenerationAction.DUMP_PROCESS: lambda self, g: self.processes.dump(g.server),
+    GenerationAction.KILL_PROCESS: lambda self, g: self.processes.end(g.server),
 }
