@@ -35,9 +35,9 @@ def block(seconds: float) -> None:
 
 
 def spin(seconds: float) -> None:
-    """A computation."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    """A computation that takes so many seconds of a CPU, however busy that is."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
         pass
 
 

@@ -77,11 +77,15 @@ def test_a_place_is_named_at_most_every_ten_seconds_with_what_it_has_cost() -> N
         (["/srv/site/app/views.py", "/srv/site/app/models.py"], "app/models.py:7"),
         (["/srv/site/app/views.py", os.__file__], "app/views.py:7"),
         (["/srv/other/views.py"], "/srv/other/views.py:7"),
+        ([os.__file__], f"{os.__file__}:7"),
         ([], ""),
     ],
 )
 def test_the_place_is_the_innermost_one_of_the_users_own_code(files: list[str], place: str) -> None:
-    assert locate([FrameSummary(name, 7, "f", lookup_line=False) for name in files], "/srv/site") == place
+    frames = [FrameSummary(name, 7, "f", lookup_line=False) for name in files]
+    assert locate(frames, "/srv/site", own_only=False) == place
+    assert locate(frames, "/srv/site", own_only=True) == ("" if files == [os.__file__] else place)
+    assert locate(frames, "", own_only=False).endswith(place.rpartition("/")[2])
 
 
 def test_a_request_is_named_without_its_protocol() -> None:
@@ -97,6 +101,14 @@ def test_what_blocks_the_loop_is_named_with_its_request_and_place(watched: Worke
     assert (culprit, place) == (f"GET /{kind}?s=0.6", "tests/apps/blocking.py")
     assert 250 <= int(ms) <= 3000
     assert f"in {'block' if kind == 'sleep' else kind}\n" in watched.server.log()
+
+
+def test_requests_that_block_one_after_another_are_all_named(watched: Worker) -> None:
+    with watched.connect() as client:
+        client.send(request("/sleep?s=0.5") + request("/spin?s=0.5"))
+        for _ in range(2):
+            client.reply()
+    wait_until(lambda: len(REPORT.findall(watched.server.log())) == 2, what="two reports")
 
 
 def test_what_blocks_outside_of_requests_is_named_too(watched: Worker) -> None:

@@ -50,11 +50,11 @@ def frame_lines(frames: Iterable[FrameSummary]) -> str:
     return "".join(f"\n{line}" for entry in StackSummary.from_list(frames).format() for line in entry.splitlines())
 
 
-def place_of(frames: Sequence[FrameSummary]) -> FrameSummary | None:
-    """The innermost frame of the user's own code; where there is none, the innermost of all."""
+def place_of(frames: Sequence[FrameSummary], own_only: bool = False) -> FrameSummary | None:
+    """The innermost frame of the user's own code; where there is none, unless ``own_only``, the innermost of all."""
     is_library = _under(_library_folders())
     own = [frame for frame in frames if not is_library(frame.filename)]
-    return own[-1] if own else frames[-1] if frames else None
+    return own[-1] if own else frames[-1] if frames and not own_only else None
 
 
 def trim(

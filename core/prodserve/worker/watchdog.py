@@ -6,8 +6,8 @@ looks where the loop's thread stands. It reports only what *one* request did, fo
 ones after another are work, not a fault. Time in which this process was not run – stopped, suspended, or short of CPU –
 does not count, so none of these is taken for a block. While there are no requests the thread sleeps.
 
-C code that holds the interpreter holds this thread too: it is reported afterwards, from the CPU time that it took. What
-never ends is the supervisor's business (``--hang-timeout``).
+C code that holds the interpreter holds this thread too: it is mostly reported afterwards, from the CPU time that it
+took. What never ends is the supervisor's business (``--hang-timeout``).
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from ..observe.tracebacks import Stack, app_frames, frame_lines, place_of, stack
 
 PERIOD_S = 0.05
 """How often the thread looks while requests are in flight."""
+SHORTEST_S = 0.01
+"""The same where short blocks are to be named: never more often."""
 LONG_S = 2.0
 """What lasts so long is reported while it lasts."""
 QUIET_S = 10.0
@@ -99,13 +101,22 @@ class Block:
     told: bool = False
 
 
-def locate(frames: Sequence[FrameSummary], folder: str) -> str:
-    """``app/views.py:41``, from where the project is; empty where no frame is of an application."""
-    frame = place_of(frames)
+def locate(frames: Sequence[FrameSummary], folder: str, own_only: bool) -> str:
+    """``app/views.py:41``, from where the project is. Where no frame is of the user's own code it is the innermost one,
+    or, ``own_only``, empty."""
+    frame = place_of(frames, own_only)
     if frame is None:
         return ""
-    beneath = frame.filename.startswith(folder + os.sep)
+    beneath = bool(folder) and frame.filename.startswith(folder + os.sep)
     return f"{os.path.relpath(frame.filename, folder) if beneath else frame.filename}:{frame.lineno}"
+
+
+def working_folder() -> str:
+    """Where the project is; empty where that folder does not exist any more."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 class Watchdog:
@@ -115,8 +126,8 @@ class Watchdog:
         self.slots = slots
         self.limit_s = limit_s
         self.log = log
-        self._period_s = min(PERIOD_S, limit_s / 4)
-        self._folder = os.getcwd()
+        self._period_s = max(SHORTEST_S, min(PERIOD_S, limit_s / 4))
+        self._folder = working_folder()
         self._ident = monkey.get_original("_thread", "get_ident")()
         self._tid = monkey.get_original("threading", "get_native_id")()
         self._totals = Totals()
@@ -181,26 +192,25 @@ class Watchdog:
 
     def _watch(self) -> None:
         while not self._ending:
+            self.slots.on_begin = self._ask_early
+            if not self._asked_s:
+                self._finish_block()
             if self._asked_s:
                 self._look()
+            elif self.slots.busy:
+                self._ask()
             else:
-                self._finish_block()
-                if self.slots.busy:
-                    self._ask()
-                else:
-                    self._sleep()
-                    if self._asked_s:  # C code has held the interpreter since then: it has just let go
-                        self._look()
-            self.slots.on_begin = self._ask_early
+                self._sleep()
+                if self._asked_s:  # C code may have held the interpreter since then, and just let go
+                    self._look()
             self._bed.acquire(True, self._period_s)
-            self.slots.on_begin = None
 
     def _sleep(self) -> None:
         """Until a request begins."""
         self.slots.on_begin = self._wake
         if not self.slots.busy:  # else one has begun before it could see that we sleep
             self._bed.acquire()
-        self.slots.on_begin = None
+        self.slots.on_begin = self._ask_early
 
     def _ask(self) -> None:
         """Ask the loop for a sign of life."""
@@ -219,6 +229,7 @@ class Watchdog:
         self._seen_s, self._times = now_s, times
         block = self._block
         if block is None or block.slot is not slot or block.begun != begun:
+            self._finish_block()
             block = self._block = Block(slot, begun)
             if slot is not None:
                 step_s = min(step_s, max(0.0, now_s - begun))
@@ -231,13 +242,13 @@ class Watchdog:
 
     def _identify(self, block: Block, task: Task | None, stack: Stack) -> None:
         frames = app_frames(stack)
-        block.place = locate(frames, self._folder)
+        block.place = locate(frames, self._folder, own_only=block.slot is None)  # else it is the loop itself
         who = "code outside of requests" if task is None or task.line is NO_LINE else short(task.line.log)
         block.culprit = f"{who} at {block.place}"
         block.stack = frame_lines(frames)
 
     def _finish_block(self) -> None:
-        """The loop turns again: tell what had kept it."""
+        """The loop turns again, or something else keeps it: tell what had."""
         block, self._block = self._block, None
         if block is not None and block.place:
             more = self._totals.add(block.place, block.held_s, monotonic())
