@@ -54,8 +54,8 @@ class Ground:
 
     def supervisor(self) -> int:
         """Its PID: another one after each ``new_server``."""
-        (pid,) = processes.titled(self.server, "supervisor")
-        return pid
+        wait_until(lambda: len(processes.titled(self.server, "supervisor")) == 1, WHOLE_S, "there is one supervisor")
+        return processes.titled(self.server, "supervisor")[0]
 
     def whole(self) -> bool:
         """Whether all workers are there and none is too many, and one answers."""
@@ -84,6 +84,7 @@ def killed_worker(ground: Ground) -> str:
 
 def killed_generation(ground: Ground) -> str:
     """SIGKILL of the process that loaded the application: its workers serve on until others do."""
+    wait_until(lambda: len(processes.titled(ground.server, "generation")) == 1, WHOLE_S, "there is one generation")
     (pid,) = processes.titled(ground.server, "generation")
     before = set(ground.workers())
     os.kill(pid, signal.SIGKILL)
