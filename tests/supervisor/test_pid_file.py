@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
-from pathlib import Path
 
 import pytest
 from prodserve.errors import ConfigError
 from prodserve.supervisor.pid_file import PidFile, looks_like_server
-
-from tests.server import wait_until
 
 from tests.server import wait_until
 
