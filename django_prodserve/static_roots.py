@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from django.apps import apps
 from django.conf import settings
-from django.core.files.storage import FileSystemStorage
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import FileSystemStorage, Storage
+from django.core.files.storage.handler import InvalidStorageError
 from prodserve.adapter import StaticRoot
 
 STATICFILES = "django.contrib.staticfiles"
@@ -67,11 +69,7 @@ def static_prefixes() -> list[str]:
 
 def hashed_names() -> frozenset[str]:
     """The names in the manifest that carry a hash of their content: exactly those, nothing guessed from a name."""
-    if not apps.is_installed(STATICFILES):
-        return frozenset()
-    from django.contrib.staticfiles.storage import staticfiles_storage
-
-    hashed: Mapping[str, str] = getattr(staticfiles_storage, "hashed_files", {})
+    hashed: Mapping[str, str] = getattr(static_storage(), "hashed_files", {})
     return frozenset(hashed.values())
 
 
@@ -102,9 +100,20 @@ def static_folder() -> str | None:
     return os.path.abspath(location) if location else None
 
 
-def _local_storage() -> FileSystemStorage | None:
-    if not (apps.is_installed(STATICFILES) and settings.STATIC_URL):
+def static_storage() -> Any:
+    """The storage of static files; ``None``: there is none, or it can't be made (one with a manifest reads it at once,
+    and can't without STATIC_ROOT)."""
+    if not apps.is_installed(STATICFILES):
         return None
     from django.contrib.staticfiles.storage import staticfiles_storage
 
-    return staticfiles_storage if isinstance(staticfiles_storage, FileSystemStorage) else None
+    try:
+        isinstance(staticfiles_storage, Storage)  # it is made when it is first looked at
+    except (ImportError, ImproperlyConfigured, InvalidStorageError):
+        return None
+    return staticfiles_storage
+
+
+def _local_storage() -> FileSystemStorage | None:
+    storage = static_storage() if settings.STATIC_URL else None
+    return storage if isinstance(storage, FileSystemStorage) else None

@@ -14,14 +14,13 @@ from time import monotonic
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urldefrag, urlsplit
 
-from django.apps import apps
 from django.conf import settings
 from django.template import engines
 from django.template.backends.django import DjangoTemplates
 from django.template.utils import InvalidTemplateEngineError
 from prodserve.adapter import Advice
 
-from .static_roots import STATICFILES
+from .static_roots import static_storage
 
 TIME_S = 0.25
 LARGEST_BYTES = 1 << 20
@@ -74,11 +73,9 @@ def missing_advice() -> list[Advice]:
 
 def strict_manifest() -> Mapping[str, str] | None:
     """The manifest, where a name that is not in it is an error."""
-    if settings.DEBUG or not apps.is_installed(STATICFILES):
+    if settings.DEBUG:
         return None
-    from django.contrib.staticfiles.storage import staticfiles_storage
-
-    storage: Any = staticfiles_storage
+    storage = static_storage()
     manifest: Mapping[str, str] | None = getattr(storage, "hashed_files", None)
     return manifest if manifest and getattr(storage, "manifest_strict", False) else None
 

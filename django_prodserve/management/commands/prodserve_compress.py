@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandParser
 from prodserve.adapter import StaticRoot
 from prodserve.cli import add_compress_arguments, compress_files
@@ -41,10 +40,7 @@ class Command(BaseCommand):
 
 def collected_roots() -> list[StaticRoot]:
     """STATIC_ROOT, also in debug mode: that is where the copies will be looked for in production."""
-    try:
-        folder = collected_folder()
-    except ImproperlyConfigured:  # a storage with a manifest reads it at once, and can't without STATIC_ROOT
-        folder = None
+    folder = collected_folder()
     if folder is not None:
         return [StaticRoot("/", directory=folder, immutable=hashed_names(), source="STATIC_ROOT")]
     if not settings.STATIC_ROOT:
