@@ -130,6 +130,8 @@ def _service(project: Project, config: Config, by_socket: bool) -> Iterator[str]
     yield "ExecReload=/bin/kill -HUP $MAINPID"
     yield "Restart=always"
     yield "RestartSec=1"
+    yield "# A configuration that can't be served is not tried again."
+    yield "RestartPreventExitStatus=2"
     yield f"# Loading may take {config.start_timeout:g} s; requests get {config.graceful_timeout:g} s at the end."
     yield f"TimeoutStartSec={math.ceil(config.start_timeout) + STOP_MARGIN_S}"
     yield f"TimeoutStopSec={math.ceil(config.graceful_timeout) + STOP_MARGIN_S}"
