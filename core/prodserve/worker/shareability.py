@@ -68,10 +68,11 @@ def _greenlets() -> dict[int, str]:
     if module is None:
         return {}
     current = module.getcurrent()
+    # By type(): isinstance() asks an object for its class, and a lazy one of Django makes itself to answer.
     return {
         id(one): f"greenlet {describe_greenlet(one)}"
         for one in gc.get_objects()
-        if isinstance(one, module.greenlet) and one and one is not current and one.parent is not None
+        if issubclass(type(one), module.greenlet) and one and one is not current and one.parent is not None
         if type(one).__qualname__ not in _OWN_OF_GEVENT
     }
 
