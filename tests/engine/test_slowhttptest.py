@@ -20,7 +20,7 @@ MODES = {
     "overlapping ranges": ("-R", "/files/large", "-t", "HEAD", "-a", "10", "-b", "3000"),
     "slow reading": ("-X", "/files/large", "-w", "1", "-y", "10", "-n", "2", "-z", "5", "-k", "3"),
 }
-OPTIONS = ("-c", str(CLIENTS), "-r", "200", "-i", "1", "-l", str(SECONDS), "-p", "2", "-g")
+OPTIONS = ("-c", str(CLIENTS), "-r", "200", "-i", "1", "-l", str(SECONDS), "-p", "5", "-g")
 TIMES = ("--head-timeout", "5", "--body-timeout", "5", "--write-timeout", "5")
 
 pytestmark = pytest.mark.skipif(shutil.which("slowhttptest") is None, reason="slowhttptest is not installed")
