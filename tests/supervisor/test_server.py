@@ -138,6 +138,24 @@ def test_a_supervisor_that_is_killed_leaves_no_process_behind(folder, model):
         wait_until(lambda: not server.pids())
 
 
+@pytest.mark.parametrize("threads", [False, True], ids=["forked", "by itself"])
+def test_a_worker_that_has_just_begun_hears_of_the_end_too(folder, threads):
+    slow = (
+        "import os, threading, time\n"
+        "def slowly():\n"
+        "    if os.path.exists('slow'):\n        open('begun', 'w').close()\n        time.sleep(0.5)\n"
+        "os.register_at_fork(after_in_child=slowly)\n"
+    )
+    if threads:
+        slow += "slowly()\nthreading.Thread(target=time.sleep, args=(99,), daemon=True).start()\n"
+    (folder / "wapp.py").write_text(slow + APP)
+    with serving(folder, model="threads", workers=1) as server:
+        (folder / "slow").touch()
+        os.kill(workers_of(server)[0], signal.SIGKILL)
+        wait_until((folder / "begun").exists)
+        assert server.stop(timeout_s=15) == 0
+
+
 def test_a_supervisor_that_is_killed_while_a_generation_loads_leaves_no_process_behind(folder):
     with serving(folder) as server:
         (folder / "wapp.py").write_text("import time\nopen('loading', 'w').close()\ntime.sleep(1)\n" + APP)

@@ -74,7 +74,7 @@ class WorkerLives:
     def died(self, generation: Generation, worker: Worker, status: int | None) -> str:
         """The process of ``worker`` is gone (``None``: nobody knows how); gives that in words."""
         how = "is gone" if status is None else describe_status(status)
-        expected = worker.state is lifecycle.Worker.DRAINING and status == 0
+        expected = worker.state is lifecycle.Worker.DRAINING and status in (0, int(signal.SIGTERM))
         say = self._log.debug if expected else self._log.warning
         say(f"worker {worker.row} (pid {worker.pid or 'unknown'}) {how}{lost(self._board.flights.of(worker.row))}")
         short = self._now() - worker.born_s < lifecycle.SHORT_LIFE_S

@@ -146,13 +146,14 @@ class ForkServer:
         """PID -> slot of the worker; ``None``: the process that compresses static files."""
         self._ends: dict[int, int] = {}
         """PID -> the descriptor that becomes readable when it ends, where the kernel has such."""
+        self._terminated = False
         assert native_poll is not None
         self._poll = native_poll()
         self._poll.register(role.control_fd, 1)
 
     def serve(self) -> None:
         """Returns when this process is to end."""
-        signal.signal(signal.SIGTERM, _nothing)  # a whole control group may get it; the supervisor's word counts
+        signal.signal(signal.SIGTERM, self._terminate)  # a whole control group may get it; the supervisor's word counts
         while True:
             blind = len(self._ends) < len(self._slots)
             waiting = self._compressing.due and bool(self._slots)
@@ -174,13 +175,22 @@ class ForkServer:
         elif order["do"] == "become":
             if self._role.solo is None:
                 self._compressing.start_aside()
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            if self._terminated:
+                return False  # it was meant for the worker that this process was to be
             self._work(order["slot"], False)
         return bool(order["do"] != "quit")
 
+    def _terminate(self, number: int, frame: object) -> None:
+        self._terminated = True
+
     def _fork(self, slot: int) -> None:
+        # The supervisor may end the worker as soon as it knows its PID: until the worker can, the signal has to wait.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
             pid = posix.fork()
         except OSError as error:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             self._log.error(f"no process can be started: {error}")
             tell(self._role, {"event": "exited", "slot": slot, "pid": 0, "status": CANNOT_START << 8})
             return
@@ -188,6 +198,7 @@ class ForkServer:
             for end in self._ends.values():
                 os.close(end)
             self._work(slot, True)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         self._watch(pid, slot)
         tell(self._role, {"event": "forked", "slot": slot, "pid": pid})
 
@@ -262,6 +273,7 @@ class WorkerLife:
     def _prepare(self, slot: int) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         faulthandler.enable(self.role.log_fd)
         faulthandler.register(signal.SIGUSR1, self.role.log_fd)  # sent before a hung worker is killed
         set_title(f"prodserve: worker {slot} of generation {self.role.generation}")
@@ -277,10 +289,6 @@ class WorkerLife:
     def _ready(self, slot: int) -> None:
         tell(self.role, {"event": "ready", "slot": slot, "pid": os.getpid()})
         os.close(self.role.control_fd)
-
-
-def _nothing(number: int, frame: object) -> None:
-    return
 
 
 def _leave(status: int) -> NoReturn:
