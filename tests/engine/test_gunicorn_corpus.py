@@ -63,7 +63,7 @@ def test_gunicorns_requests_mean_what_they_mean_to_gunicorn_or_are_refused(
     runner: ModuleType, corpus: str, kind: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with working(kind, "wsgi_app:app", pythonpath=SUITES) as worker:
-        sys.argv = [str(CORPUS), "--port", str(worker.port), "--corpus", corpus, "--jobs", "8", "--idle", "0.3"]
+        sys.argv = [str(CORPUS), "--port", str(worker.port), "--corpus", corpus, "--jobs", "8", "--idle", "0.6"]
         failed = runner.main()
     told = capsys.readouterr().out
     print(told)
