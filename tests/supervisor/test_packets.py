@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
-from prodserve.errors import ConfigError
 from prodserve.supervisor.fleet import describe_status
 from prodserve.supervisor.packets import LIMIT_BYTES, decode, encode
-from prodserve.supervisor.pid_file import PidFile
 
 
 @pytest.mark.parametrize("message", [{"do": "fork", "slot": 3}, {"event": "failed", "why": "größer\n\x00\udcff"}])
@@ -41,37 +38,3 @@ def test_what_is_no_message_is_refused(packet):
 )
 def test_the_end_of_a_process_is_told_in_words(status, text):
     assert describe_status(status) == text
-
-
-def test_a_pid_file_holds_this_process_and_is_removed(tmp_path):
-    path = tmp_path / "pid"
-    with PidFile(str(path)):
-        assert path.read_text() == f"{os.getpid()}\n"
-    assert not path.exists()
-
-
-def test_a_pid_file_of_a_dead_server_is_taken_over(tmp_path):
-    path = tmp_path / "pid"
-    path.write_text("2147483646\n")
-    with PidFile(str(path)):
-        assert path.read_text() == f"{os.getpid()}\n"
-
-
-def test_a_pid_file_of_a_living_server_is_refused(tmp_path):
-    path = tmp_path / "pid"
-    path.write_text(f"{os.getppid()}\n")
-    with pytest.raises(ConfigError, match=f"belongs to process {os.getppid()}"), PidFile(str(path)):
-        pass
-    assert path.read_text() == f"{os.getppid()}\n"
-
-
-def test_a_pid_file_that_another_server_took_over_stays(tmp_path):
-    path = tmp_path / "pid"
-    with PidFile(str(path)):
-        path.write_text("1\n")
-    assert path.read_text() == "1\n"
-
-
-def test_no_pid_file_is_written_unless_wanted():
-    with PidFile(None) as file:
-        assert file.path is None

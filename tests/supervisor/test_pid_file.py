@@ -86,3 +86,8 @@ def test_a_file_that_can_not_be_written_is_named_with_a_way_out(tmp_path):
 )
 def test_a_server_is_known_by_its_command(command, is_one):
     assert looks_like_server(command) is is_one
+
+
+def test_no_file_is_written_unless_one_is_wanted():
+    with PidFile(None) as file:
+        assert file.path is None
