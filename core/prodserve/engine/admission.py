@@ -14,8 +14,9 @@ from typing import Any
 
 from .connection import BODY, HEAD, IDLE, Connection
 
-IDLE_S = 1
-"""A client that has just come, or just been answered, is likely to send a request now: it may stay."""
+IDLE_S = 2
+"""A client that has come, or been answered, within the last second is likely to send a request now: it may stay. The
+clock counts whole seconds, so less than 2 may be next to nothing."""
 HALF_HEAD_S = 3
 """So long, and a half-sent head is not a matter of distance any more."""
 STALLED_S = 10
