@@ -135,6 +135,8 @@ def again(data: bytes) -> None:
         taken = REMEMBERING.again(candidate, fields)
         if taken is not None:
             assert shown((taken, fields)) == shown(refused_or_read(HeadReader(LIMITS), candidate)), candidate
+            back = REMEMBERING.again(first, fields)  # in the frame of the field that has just changed
+            assert back is None or shown((back, fields)) == shown(refused_or_read(HeadReader(LIMITS), first)), candidate
 
 
 def chunked(data: bytes) -> None:

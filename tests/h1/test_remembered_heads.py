@@ -100,6 +100,67 @@ def test_changed_values_of_conditions_and_ranges_are_read_again(before: bytes, a
     assert meaning(line, fields) == fresh(build(LINE, [b"Host: x", after]))
 
 
+RANGES = [
+    b"bytes=0-1",
+    b"bytes=2-3",
+    b"bytes=1000000-2000000",
+    b"  bytes=4-5\t",
+    b"",
+    b"bytes=6-7",
+    b"x" * 500,
+    b"bytes=8-9",
+]
+BEHIND_RANGE = [b"X-A: 1", b"If-None-Match: b"]
+
+
+def test_one_range_after_the_other_means_what_it_says() -> None:
+    reader = HeadReader(Limits())
+    _, fields = read(reader, build(LINE, [b"Host: x", b"Range: bytes=9-9", *BEHIND_RANGE]))
+    for value in RANGES:
+        data = build(LINE, [b"Host: x", b"Range: " + value, *BEHIND_RANGE])
+        line = reader.again(data, fields)
+        assert line is not None
+        assert meaning(line, fields) == fresh(data)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"bytes=0-1\r\nX-B: 2",
+        b"bytes=0-1\r\nContent-Length: 5",
+        b"bytes=0-1\rX",
+        b"bytes=0-1\nX: y",
+        b"bytes=\x00",
+        b"bytes=\x7f",
+        b"caf\xe9",
+        b"x" * 9000,
+    ],
+)
+def test_what_stands_in_the_place_of_a_range_is_read_as_a_new_head(value: bytes) -> None:
+    reader = HeadReader(Limits())
+    _, fields = read(reader, build(LINE, [b"Host: x", b"Range: bytes=9-9", *BEHIND_RANGE]))
+    for number in range(3):
+        data = build(LINE, [b"Host: x", b"Range: bytes=0-%d" % number, *BEHIND_RANGE])
+        assert reader.again(data, fields) is not None
+    assert reader.again(build(LINE, [b"Host: x", b"Range: " + value, *BEHIND_RANGE]), fields) is None
+
+
+def test_a_field_that_was_not_the_last_to_change_is_seen_to_change() -> None:
+    reader = HeadReader(Limits())
+    _, fields = read(reader, build(LINE, [b"Host: x", b"Range: bytes=9-9", *BEHIND_RANGE]))
+    for block in (
+        [b"Host: x", b"Range: bytes=1-2", b"X-A: 1", b"If-None-Match: b"],
+        [b"Host: x", b"Range: bytes=1-2", b"X-A: 2", b"If-None-Match: b"],
+        [b"Host: x", b"Range: bytes=3-4", b"X-A: 2", b"If-None-Match: c"],
+        [b"Host: x", b"Range: bytes=3-4", b"X-A: 2", b"If-None-Match: d"],
+        [b"Host: x", b"Range: bytes=5-6", b"X-A: 2", b"If-None-Match: d"],
+    ):
+        data = build(LINE, block)
+        line = reader.again(data, fields)
+        assert line is not None
+        assert meaning(line, fields) == fresh(data)
+
+
 SIMPLE_LINES = [b"GET /never-seen HTTP/1.1", b"HEAD /a%20b/c;d=1?e=f&g=(h)*i@j:k~ HTTP/1.1", b"GET / HTTP/1.1"]
 
 
