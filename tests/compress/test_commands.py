@@ -19,10 +19,11 @@ from prodserve.adapter import StaticRoot
 from prodserve.cli.compress import Request, chosen, read_request, writable
 from prodserve.compress.beside import TEMPORARY, Result, clear, encode_beside
 from prodserve.compress.encoders import Encoder, available
-from prodserve.compress.inventory import inventory, tree_of
+from prodserve.compress.inventory import inventory
 from prodserve.compress.plan import Candidate, Job, plan
 from prodserve.compress.report import table, verdict
 from prodserve.errors import ConfigError
+from prodserve.files.trees import tree_of
 
 from tests.examples.sites import FLASK, copy_of, manage
 from tests.server import clean_environ, wait_until

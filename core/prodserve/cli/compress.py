@@ -17,7 +17,7 @@ from ..adapter import Adapter, StaticRoot
 from ..compress.amounts import counted, size_text
 from ..compress.beside import Result, clear, encode_beside
 from ..compress.encoders import PACKAGES, Encoder, available
-from ..compress.inventory import inventory, tree_of
+from ..compress.inventory import inventory
 from ..compress.plan import Job, Plan, plan
 from ..compress.report import table, verdict
 from ..config.kinds import parse_whole
@@ -26,7 +26,7 @@ from ..config.resolve import resolve
 from ..errors import ConfigError, Problem
 from ..files.encoded import CODING_SUFFIXES
 from ..files.roots import configured_roots
-from ..files.trees import FileTree
+from ..files.trees import FileTree, tree_of
 from ..supervisor.cpus import allowed_cpus
 
 EXIT_FAILED = 1

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..adapter import StaticRoot
-from ..files.trees import FileTree
+from ..files.trees import FileTree, tree_of
 from .amounts import counted, size_text
 from .encoders import Encoder, worth_encoding
-from .inventory import inventory, read, tree_of
+from .inventory import inventory, read
 from .plan import Candidate, Job, plan
 from .store import CacheFull, Store
 

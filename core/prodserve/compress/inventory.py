@@ -8,15 +8,8 @@ from collections.abc import Iterator, Mapping
 from ..adapter import StaticRoot
 from ..files.encoded import CODING_SUFFIXES
 from ..files.names import canonical_path, file_name
-from ..files.trees import DirectoryTree, FileState, FileTree, ListedTree, state_at, state_of
+from ..files.trees import FileState, FileTree, state_at, state_in, state_of
 from .plan import Candidate
-
-
-def tree_of(root: StaticRoot, follow_links: bool = False) -> FileTree:
-    """What opens the files of a root."""
-    if root.files is not None:
-        return ListedTree(root.files)
-    return DirectoryTree(root.directory or os.devnull, follow_links=follow_links)
 
 
 def inventory(root: StaticRoot, tree: FileTree, follow_links: bool = False) -> Iterator[Candidate]:
@@ -71,19 +64,10 @@ def _below(root: StaticRoot, tree: FileTree, follow_links: bool) -> Iterator[Can
                     continue
                 if not entry.is_file() or file_name(canonical_path(name)) != name:
                     continue
-                state = _opened(tree, name) if entry.is_symlink() else state_of(os.stat(entry.path))
+                state = state_in(tree, name) if entry.is_symlink() else state_of(os.stat(entry.path))
             except OSError:
                 continue
             yield Candidate(name, f"{base}/{name}", state, _beside(last, paths), name in root.immutable)
-
-
-def _opened(tree: FileTree, name: str) -> FileState:
-    """The state of what a link leads to, where the server would follow it."""
-    fd = tree.open(name)
-    try:
-        return state_of(os.fstat(fd))
-    finally:
-        os.close(fd)
 
 
 def _beside(name: str, paths: Mapping[str, str]) -> dict[str, FileState]:

@@ -18,8 +18,9 @@ from posix import close as close_now  # gevent's os.close waits for the loop to 
 from typing import Any, Protocol
 
 from ..clock import http_date
-from ..h1.head import HeadReader, Limits, RequestLine, Unless
+from ..h1.head import HeadReader, Limits, RequestLine
 from ..http.answer import Answer, plain_answer
+from ..http.conditional import Unless
 from ..http.segments import FileSlice, Segment
 from ..observe.access_log import AccessLog
 from ..observe.log import Log

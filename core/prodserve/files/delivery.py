@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 
 from ..http.answer import Answer, plain_answer, without_body
-from ..http.conditional import Verdict, evaluate, range_is_current
+from ..http.conditional import Verdict, evaluate, range_is_current, unless_modified
 from ..http.ranges import ByteRange, select_ranges, unsatisfied_range
 from ..http.segments import FileSlice, HeldFile, Segment
 from .representation import Representation
@@ -19,6 +19,8 @@ from .trees import reopen
 
 CONTENT_LIMIT_BYTES = 65536
 """Larger contents are sent by the kernel."""
+CHANGES_MAX = 3
+"""So often a file is looked up anew that was found to have changed before it could be opened."""
 
 
 class FileChanged(Exception):
@@ -74,8 +76,8 @@ def represent(file: ServedFile, method: str, fields: Mapping[str, str], now_s: i
     verdict = evaluate(method, fields, chosen.etag, chosen.last_modified_s, now_s)
     if verdict is Verdict.NOT_MODIFIED:
         answer = chosen.unchanged()
-        key = (accept_encoding, fields.get("HTTP_IF_NONE_MATCH"), fields.get("HTTP_IF_MODIFIED_SINCE"))
-        file.remember_unchanged(key, answer)
+        if (unless := unless_modified(fields)) is not None:
+            file.remember_unchanged(unless, answer)
         return answer
     if verdict is Verdict.FAILED:
         return FAILED_TO_HEAD if method == "HEAD" else FAILED

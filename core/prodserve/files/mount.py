@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from posix import close as close_now  # gevent's os.close waits for the loop to come round
 
 from ..adapter import StaticRoot
 from ..http.media_types import UNKNOWN, compressible, content_type, media_type
@@ -13,7 +12,7 @@ from .encoded import CODING_SUFFIXES, EncodedCopies, is_outdated
 from .names import canonical_path
 from .representation import Representation, cache_control
 from .served import ServedFile
-from .trees import DirectoryTree, FileState, FileTree, ListedTree, state_at, state_of
+from .trees import FileState, is_in, state_at, state_in, tree_of
 from .uploads import upload_fields, upload_type
 
 EXACT_MAX = 8
@@ -25,11 +24,7 @@ class Mount:
 
     def __init__(self, root: StaticRoot, copies: EncodedCopies | None = None, follow_links: bool = False) -> None:
         self.prefix = canonical_path(root.url_prefix)
-        self.tree: FileTree = (
-            ListedTree(root.files)
-            if root.files is not None
-            else DirectoryTree(root.directory or "", follow_links=follow_links)
-        )
+        self.tree = tree_of(root, follow_links)
         self.index = root.index
         self.fallback = root.fallback
         self._beside = root.beside
@@ -48,11 +43,7 @@ class Mount:
 
     def has(self, name: str) -> bool:
         """Whether there is a file of that name that may be served."""
-        try:
-            self._state(name)
-        except OSError:
-            return False
-        return True
+        return is_in(self.tree, name)
 
     def stands_in(self, name: str) -> str:
         """The file that answers for ``name``, which is none: a page of the application in the browser, but no style
@@ -63,7 +54,7 @@ class Mount:
 
     def look_up(self, name: str, tick_s: int, now_s: int) -> ServedFile:
         """All that can be served for ``name`` at the moment ``now_s``; ``OSError`` where that is nothing."""
-        own = self._state(name)
+        own = state_in(self.tree, name)
         kind = upload_type(content_type(name)) if self.uploads else content_type(name)
         represent = partial(
             Representation,
@@ -123,16 +114,9 @@ class Mount:
             if coding not in present and state.size < own.size
         ]
 
-    def _state(self, name: str) -> FileState:
-        fd = self.tree.open(name)
-        try:
-            return state_of(os.fstat(fd))
-        finally:
-            close_now(fd)
-
     def _is(self, name: str, state: FileState) -> bool:
         """Whether what may be served as ``name`` is what was seen at its path."""
         try:
-            return self._state(name) == state
+            return state_in(self.tree, name) == state
         except OSError:
             return False

@@ -11,12 +11,11 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from posix import close as close_now  # gevent's os.close waits for the loop to come round
 
 from ..adapter import Adapter, Advice, AppPaths, StaticRoot
 from ..config.options import Config
 from ..errors import ConfigError, Problem
-from .trees import DirectoryTree, FileTree, ListedTree
+from .trees import DirectoryTree, is_in, tree_of
 
 ALWAYS, NEVER = "always", "never"
 """What ``serve_static`` may be, besides ``auto``."""
@@ -88,7 +87,7 @@ def browser_apps(spa: Sequence[str], follow_links: bool = False) -> list[StaticR
             f"--spa {prefix}={directory}", f"there is no {PAGE} in it", "build the application, or correct the path"
         )
         for prefix, directory in named
-        if not _has(DirectoryTree(directory, follow_links), PAGE)
+        if not is_in(DirectoryTree(directory, follow_links), PAGE)
     ]
     if problems:
         raise ConfigError(problems)
@@ -120,10 +119,8 @@ def root_files(roots: Iterable[StaticRoot], paths: AppPaths | None, follow_links
 
 def _path_in(root: StaticRoot, name: str, follow_links: bool) -> str | None:
     """Where ``name`` is at the top of ``root``, if it may be served."""
-    tree: FileTree = (
-        ListedTree(root.files) if root.files is not None else DirectoryTree(root.directory or os.devnull, follow_links)
-    )
-    return tree.path(name) if _has(tree, name) else None
+    tree = tree_of(root, follow_links)
+    return tree.path(name) if is_in(tree, name) else None
 
 
 def _protected(root: StaticRoot, internal: Iterable[str]) -> str | None:
@@ -134,14 +131,6 @@ def _protected(root: StaticRoot, internal: Iterable[str]) -> str | None:
         if os.path.commonpath((above, os.path.realpath(directory))) == above:
             return directory
     return None
-
-
-def _has(tree: FileTree, name: str) -> bool:
-    try:
-        close_now(tree.open(name))
-    except OSError:
-        return False
-    return True
 
 
 def _folders(flag: str, given: Iterable[str], example: str) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..http.answer import Answer
+from ..http.conditional import Unless
 from ..http.negotiation import IDENTITY, choose_coding
 from .folders import Folders
 from .representation import Representation
@@ -41,7 +42,7 @@ class ServedFile:
         """The answer to a plain GET, where it is at hand and the file has one coding only."""
         self.by_accept: dict[str, Answer] | None = None
         """The same by Accept-Encoding, where it has several."""
-        self.unchanged: dict[tuple[str | None, str | None, str | None], Answer] | None = None
+        self.unchanged: dict[Unless, Answer] | None = None
         """The 304 by Accept-Encoding, If-None-Match and If-Modified-Since."""
 
     def select(self, accept_encoding: str | None) -> Representation:
@@ -71,9 +72,8 @@ class ServedFile:
             else:
                 return True
         names = dict.fromkeys([os.path.dirname(path) for path in self.absent])
-        self._folders = tuple(
-            [(name, folders.version(name, tick_s)) for name in names]
-        )  # before the paths: see Folders
+        # Before the paths, so that nothing appears unseen in between.
+        self._folders = tuple([(name, folders.version(name, tick_s)) for name in names])
         return not any(os.access(path, os.F_OK, follow_symlinks=False) for path in self.absent)
 
     def remember(self, accept_encoding: str | None, answer: Answer) -> None:
@@ -85,7 +85,7 @@ class ServedFile:
                 self.by_accept = {}
             self.by_accept[accept_encoding] = answer
 
-    def remember_unchanged(self, key: tuple[str | None, str | None, str | None], answer: Answer) -> None:
+    def remember_unchanged(self, key: Unless, answer: Answer) -> None:
         """Keep a 304: what was not modified since some date or tag never is again, as long as this is current."""
         if all(value is None or len(value) <= REMEMBERED_CHARACTERS for value in key):
             if self.unchanged is None or len(self.unchanged) >= REMEMBERED_CHOICES:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping
+from posix import close as close_now  # gevent's os.close waits for the loop to come round
 from typing import NamedTuple, Protocol
 
+from ..adapter import StaticRoot
 from ..http.segments import HeldFile
 from .beneath import READING, open_beneath, open_regular
 
@@ -68,6 +70,24 @@ class FileTree(Protocol):
         """Where ``name`` would be, to look at its state (not to open it); ``None``: it can't be."""
 
 
+def state_in(tree: FileTree, name: str) -> FileState:
+    """The state of what is served as ``name``; ``OSError`` as ``open`` raises it."""
+    fd = tree.open(name)
+    try:
+        return state_of(os.fstat(fd))
+    finally:
+        close_now(fd)
+
+
+def is_in(tree: FileTree, name: str) -> bool:
+    """Whether there is a file of that name that may be served."""
+    try:
+        state_in(tree, name)
+    except OSError:
+        return False
+    return True
+
+
 class DirectoryTree:
     """All that is below one directory; links are followed while they stay inside, or wherever they lead."""
 
@@ -104,3 +124,10 @@ class ListedTree:
     def path(self, name: str) -> str | None:
         """The listed path."""
         return self._files.get(name)
+
+
+def tree_of(root: StaticRoot, follow_links: bool = False) -> FileTree:
+    """What opens the files of a root; ``follow_links``: also where links lead out of its directory."""
+    if root.files is not None:
+        return ListedTree(root.files)
+    return DirectoryTree(root.directory or os.devnull, follow_links=follow_links)

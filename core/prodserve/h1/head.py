@@ -32,6 +32,7 @@ from ..errors import (
     TargetTooLong,
     VersionNotSupported,
 )
+from ..http.conditional import unless_modified
 
 REMEMBERED_LINES = 2048
 REMEMBERED_LENGTH_BYTES = 320
@@ -60,7 +61,6 @@ changed is read as a new one."""
 
 
 Known = TypeVar("Known")
-Unless = tuple[str | None, str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -143,14 +143,6 @@ class Fields:
         most that it may have."""
         self.unless = unless_modified(environ) if self.conditional else None
         self.plain = self.length == 0 and not self.chunked and self.keep_alive and minor == 1 and host is not None
-
-
-def unless_modified(environ: Mapping[str, Any]) -> Unless | None:
-    """What a 304 hangs on: Accept-Encoding, If-None-Match and If-Modified-Since. None: other conditions count first."""
-    if "HTTP_IF_MATCH" in environ or "HTTP_IF_UNMODIFIED_SINCE" in environ:
-        return None
-    get = environ.get
-    return get("HTTP_ACCEPT_ENCODING"), get("HTTP_IF_NONE_MATCH"), get("HTTP_IF_MODIFIED_SINCE")
 
 
 def persists(connection: str | None, minor: int) -> bool:

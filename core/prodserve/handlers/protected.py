@@ -11,15 +11,14 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
-from posix import close as close_now  # gevent's os.close waits for the loop to come round
 from time import time
 from typing import TYPE_CHECKING, Any
 
 from ..adapter import StaticRoot
-from ..files.delivery import Contents, FileChanged, represent
+from ..files.delivery import CHANGES_MAX, Contents, FileChanged, represent
 from ..files.representation import Representation
 from ..files.served import ServedFile
-from ..files.trees import DirectoryTree, state_of
+from ..files.trees import DirectoryTree, state_in
 from ..http.answer import Answer
 from ..http.media_types import content_type
 from ..http.negotiation import IDENTITY
@@ -53,7 +52,6 @@ DESCRIBES_THE_BODY = frozenset(
 """What is not kept beside X-Sendfile: it belongs to the body that the app did not send."""
 DEFAULT_CACHING = "private, no-cache"
 """Where the view says nothing of caches: none but the client's own, and the view is asked each time."""
-CHANGES_MAX = 3
 
 
 def kept_fields(header: str, headers: Headers, status: int) -> list[tuple[str, str]]:
@@ -140,12 +138,7 @@ class ProtectedFiles:
 
     def _look_up(self, place: Place, media_type: str, now_s: int) -> ServedFile:
         """The file at a place, without encoded copies; of the type that the app declared, or else its name does."""
-        tree = DirectoryTree(place.directory, self._follow_links)
-        fd = tree.open(place.name)
-        try:
-            state = state_of(os.fstat(fd))
-        finally:
-            close_now(fd)
+        state = state_in(DirectoryTree(place.directory, self._follow_links), place.name)
         representation = Representation(
             f"{place.directory}/{place.name}",
             IDENTITY,

@@ -13,14 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from time import time
 
 from ..adapter import StaticRoot
-from ..files.delivery import Contents, FileChanged, represent
+from ..files.delivery import CHANGES_MAX, Contents, FileChanged, represent
 from ..files.encoded import EncodedCopies
 from ..files.index import FileIndex
 from ..files.mount import Mount
 from ..files.names import file_name
 from ..files.served import REMEMBERED_CHARACTERS, ServedFile
-from ..h1.head import Unless
 from ..http.answer import Answer, head_block, plain_answer, without_body
+from ..http.conditional import Unless
 
 ALLOW = ("Allow", "GET, HEAD, OPTIONS")
 OPTIONS_ANSWER = Answer(204, head_block(204, [ALLOW]))
@@ -47,7 +47,6 @@ STATUS_OF_ERROR = {
 }
 """What a file that can't be opened is answered with; the rest (a failing disk) is a 500. A cache in between may keep a
 404, so what passes must not be one."""
-CHANGES_MAX = 3
 BEFORE_S = -1
 """A tick that no request is in."""
 PASSED_ON_MAX = 1024

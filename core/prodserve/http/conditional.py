@@ -18,6 +18,9 @@ _NEXT_TAG = re.compile(rf"[ \t,]*({_TAG.pattern})[ \t]*(?=,|$)").match
 _LIST_END = re.compile(r"[ \t,]*").fullmatch
 
 
+Unless = tuple[str | None, str | None, str | None]
+
+
 class Verdict(Enum):
     """What the preconditions of a request come to."""
 
@@ -67,6 +70,14 @@ def evaluate(method: str, fields: Mapping[str, str], etag: str, last_modified_s:
         if since_s is not None and last_modified_s <= since_s and unchanged is Verdict.NOT_MODIFIED:
             return unchanged
     return Verdict.PROCEED
+
+
+def unless_modified(environ: Mapping[str, str]) -> Unless | None:
+    """What a 304 hangs on: Accept-Encoding, If-None-Match and If-Modified-Since. None: other conditions count first."""
+    if "HTTP_IF_MATCH" in environ or "HTTP_IF_UNMODIFIED_SINCE" in environ:
+        return None
+    get = environ.get
+    return get("HTTP_ACCEPT_ENCODING"), get("HTTP_IF_NONE_MATCH"), get("HTTP_IF_MODIFIED_SINCE")
 
 
 def range_is_current(if_range: str | None, etag: str, last_modified_s: int | None, now_s: int) -> bool:

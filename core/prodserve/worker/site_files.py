@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from ..adapter import StaticRoot
-from ..compress.inventory import inventory, tree_of
+from ..compress.inventory import inventory
 from ..config.options import Config
 from ..files.index import FILES_MAX, FileIndex
 from ..files.names import canonical_path
+from ..files.trees import tree_of
 from ..handlers.static import StaticFiles
 from ..supervisor.cpus import allowed_cpus
 from .compressing import encoded_copies
