@@ -13,7 +13,6 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..errors import ClientGone, Interrupted
 from ..http.segments import Segment
-from ..observe.flights import Cells
 from .connection import CLOSED, Connection
 from .slots import HIGH_WATER_BYTES, Slot, Slots
 from .tasks import Errand
@@ -25,17 +24,7 @@ STARTED_AT_ONCE = 32
 class GreenletSlots(Slots):
     """Slots that are greenlets: the hub switches straight into one and gets control back when the app first waits."""
 
-    def __init__(
-        self,
-        hub: Any,
-        size: int,
-        queue_size: int,
-        idle: Callable[[], None],
-        stop: Callable[[], None],
-        interrupted: Callable[[], None],
-        cells: Cells,
-    ) -> None:
-        super().__init__(size, queue_size, idle, stop, interrupted, cells)
+    def _join(self, hub: Any) -> None:
         self._hub = hub
         self._loop = hub.loop
         self._to_hub = partial(greenlet.switch, hub)

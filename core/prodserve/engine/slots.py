@@ -50,6 +50,7 @@ class Slots:
 
     def __init__(
         self,
+        hub: Any,
         size: int,
         queue_size: int,
         idle: Callable[[], None],
@@ -70,6 +71,11 @@ class Slots:
         self._idle_hook = idle
         self._stop_hook = stop
         self._interrupted_hook = interrupted
+        self._join(hub)
+
+    def _join(self, hub: Any) -> None:
+        """Take what the model needs of gevent's hub."""
+        raise NotImplementedError
 
     @property
     def size(self) -> int:

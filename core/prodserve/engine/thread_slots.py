@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable
 from time import monotonic
 from types import FrameType
 from typing import Any
@@ -13,7 +12,6 @@ from gevent import monkey
 
 from ..errors import ClientGone, Interrupted
 from ..http.segments import FileSlice, Segment
-from ..observe.flights import Cells
 from .connection import CLOSED, Connection
 from .slots import HIGH_WATER_BYTES, Slot, Slots
 
@@ -24,17 +22,7 @@ class ThreadSlots(Slots):
     """Slots that are native threads. Requests of one wake-up of the loop wait in one queue and wake one thread, which
     wakes the next if there is more; finished parts wake the loop once, however many there are."""
 
-    def __init__(
-        self,
-        hub: Any,
-        size: int,
-        queue_size: int,
-        idle: Callable[[], None],
-        stop: Callable[[], None],
-        interrupted: Callable[[], None],
-        cells: Cells,
-    ) -> None:
-        super().__init__(size, queue_size, idle, stop, interrupted, cells)
+    def _join(self, hub: Any) -> None:
         self._start_thread = monkey.get_original("_thread", "start_new_thread")
         self._allocate_lock = monkey.get_original("_thread", "allocate_lock")
         self._done: deque[tuple[Connection, Segment | None, bool]] = deque()
